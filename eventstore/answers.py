@@ -1,0 +1,135 @@
+"""Answers byte for byte, once per content, as zstd deltas against the previous answer of their scope."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from eventstore.cache import ByteCache
+from eventstore.compression import pack, unpack
+from eventstore.errors import Damaged
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+FULL_COPY_EVERY: Final = 200  # of 50 and 200: half the size; a chain of 200 catalogues is undone in 40 ms
+DELTA_WORTH: Final = 4  # a delta against bytes that differ in size more than this many times is not tried
+CACHE_BYTES: Final = 32 << 20  # enough that imports, rebuilds and verification undo each delta once
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """An answer's row, but for its body. `depth` counts the deltas between it and a full copy."""
+
+    id: int
+    depth: int
+
+
+class _Pending(NamedTuple):
+    """An answer on its way: its row's number is given, its body is being compressed."""
+
+    stored: Stored
+    digest: bytes
+    size: int
+    base: int | None
+    packed: Future[bytes]
+
+
+class Answers:
+    """The table `answer`. Compression runs in the background until `flush`."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._bodies: ByteCache[int] = ByteCache(CACHE_BYTES)
+        self._pending: dict[bytes, _Pending] = {}
+        self._pool: ThreadPoolExecutor | None = None
+
+    @property
+    def pending(self) -> dict[int, tuple[bytes, int]]:
+        """Digest and size, by number, of answers that are not written yet."""
+        return {each.stored.id: (each.digest, each.size) for each in self._pending.values()}
+
+    def store(self, body: bytes, previous: Stored | None) -> Stored:
+        """Keep `body`, as a delta against `previous` where that pays; bytes that are kept already are found again."""
+        digest = hashlib.sha256(body).digest()
+        if digest in self._pending:
+            return self._pending[digest].stored
+        row = self._db.execute("SELECT id, depth FROM answer WHERE hash = ?", (digest,)).fetchone()
+        return Stored(*row) if row else self._store(digest, body, previous)
+
+    def _store(self, digest: bytes, body: bytes, previous: Stored | None) -> Stored:
+        number = self._next()
+        base = self._base(previous, len(body))
+        if base is None or previous is None:
+            stored, base_number = Stored(number, 0), None
+        else:
+            stored, base_number = Stored(number, previous.depth + 1), previous.id
+        packed = self._executor().submit(pack, body, base=base)
+        self._pending[digest] = _Pending(stored, digest, len(body), base_number, packed)
+        self._bodies[number] = body
+        return stored
+
+    def _base(self, previous: Stored | None, size: int) -> bytes | None:
+        if previous is None or previous.depth + 1 >= FULL_COPY_EVERY:
+            return None
+        base = self.body(previous.id)
+        return base if 0 < len(base) <= size * DELTA_WORTH and size <= len(base) * DELTA_WORTH else None
+
+    def _next(self) -> int:
+        if self._pending:
+            return max(each.stored.id for each in self._pending.values()) + 1
+        return int(self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM answer").fetchone()[0])
+
+    def flush(self) -> None:
+        """Write what was still being compressed."""
+        rows = [
+            (p.stored.id, p.digest, p.size, p.base, p.stored.depth, p.packed.result()) for p in self._pending.values()
+        ]
+        self._pending.clear()
+        self._db.executemany("INSERT INTO answer (id, hash, size, base, depth, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def forget(self) -> None:
+        """Drop what is remembered and what is pending: the transaction was rolled back."""
+        for each in self._pending.values():
+            each.packed.cancel()
+        self._pending.clear()
+        self._bodies = ByteCache(CACHE_BYTES)
+
+    def stop(self) -> None:
+        """End the background work."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def _executor(self) -> ThreadPoolExecutor:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415  # 9 ms that only writers need
+
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orlog-compress")
+        return self._pool
+
+    def body(self, number: int) -> bytes:
+        """The exact bytes of an answer. Raises `Damaged` where they cannot be put together."""
+        known = self._bodies.get(number)
+        if known is not None:
+            return known
+        self.flush()
+        return self._undo(number)
+
+    def _undo(self, number: int) -> bytes:
+        links: list[tuple[int, int, bytes]] = []
+        body: bytes | None = None
+        wanted: int | None = number
+        while body is None and wanted is not None:
+            row = self._db.execute("SELECT size, base, body FROM answer WHERE id = ?", (wanted,)).fetchone()
+            if row is None or len(links) > FULL_COPY_EVERY:
+                raise Damaged(f"answer {number} cannot be put together without answer {wanted}")
+            links.append((wanted, row[0], row[2]))
+            wanted = row[1]
+            body = None if wanted is None else self._bodies.get(wanted)
+        for link, size, packed in reversed(links):
+            body = unpack(packed, size, base=body)
+            self._bodies[link] = body
+        return body or b""

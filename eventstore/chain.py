@@ -1,0 +1,119 @@
+"""Tamper evidence (L9): what each root commits to, as lines of canonical JSON.
+
+A sync has two digests, each SHA-256 over lines that end in a newline: the archive's covers all that was archived of it
+(`sync_lines`), the log's covers the archive's and all that recording made of it (`entry_lines`). A root is SHA-256 of
+the previous root and the log's digest; the first previous root is 32 zero bytes. In lines, bytes stand as hexadecimal
+and times as milliseconds. Lines are read back from the tables, so that what is written and what is verified cannot
+differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+import msgspec
+
+Line: TypeAlias = tuple[str | int | bytes | None, ...]
+
+FIRST_ROOT: Final = bytes(32)
+
+_encode = msgspec.json.Encoder().encode
+
+_SYNC: Final = "SELECT 'sync', id, cause, opened_at, at, interrupted, version, plan FROM sync WHERE id = ?"
+_RULES: Final = """
+SELECT 'rules', y.resource, lower(hex(r.hash)) FROM sync_rules y JOIN rules r ON r.id = y.rules
+WHERE y.sync = ? ORDER BY y.resource
+"""
+_ATTEMPTS: Final = """
+SELECT a.answer, a.id, s.source, s.resource, s.params, a.requested_at, a.received_at, a.status, lower(hex(w.hash)),
+       w.size, a.error, a.headers
+FROM attempt a LEFT JOIN scope s ON s.id = a.scope LEFT JOIN answer w ON w.id = a.answer
+WHERE a.sync = ? ORDER BY a.id
+"""
+_ENTRY: Final = """
+SELECT 'recorded', n.generation, n.sync, lower(hex(s.digest)), n.observed_at, n.seq, n.status, n.appeared, n.changed,
+       n.disappeared, n.unchanged
+FROM entry n LEFT JOIN sync s ON s.id = n.sync WHERE n.id = ?
+"""
+_LISTINGS: Final = """
+SELECT 'listing', s.source, s.resource, s.params, l.attempt, l.complete
+FROM listing_{g} l LEFT JOIN scope s ON s.id = l.scope WHERE l.entry = ? ORDER BY s.source, s.resource, s.params
+"""
+_CATEGORIES: Final = """
+SELECT 'category', source, name, resource FROM category_{g} WHERE entry = ? ORDER BY source, name
+"""
+_SIGHTINGS: Final = """
+SELECT 'sighting', c.source, c.name, t.key, s.source, s.resource, s.params, i.parent_category, i.parent
+FROM sighting_{g} i LEFT JOIN entity_{g} t ON t.id = i.entity LEFT JOIN category_{g} c ON c.id = t.category
+LEFT JOIN scope s ON s.id = i.scope WHERE i.entry = ? ORDER BY c.source, c.name, t.key
+"""
+_UNREAD: Final = """
+SELECT 'unread', s.source, s.resource, s.params, u.key FROM unread_{g} u LEFT JOIN scope s ON s.id = u.scope
+WHERE u.entry = ? ORDER BY s.source, s.resource, s.params, u.key
+"""
+_UNCONFIRMED: Final = """
+SELECT 'unconfirmed', c.source, c.name, t.key
+FROM unconfirmed_{g} u LEFT JOIN entity_{g} t ON t.id = u.entity LEFT JOIN category_{g} c ON c.id = t.category
+WHERE u.entry = ? ORDER BY c.source, c.name, t.key
+"""
+_EVENTS: Final = """
+SELECT CAST(e.body AS BLOB), e.seq, c.source, c.name, t.key, t.category = e.category, e.parent_category, e.parent,
+       s.source, s.resource, s.params, e.kind, e.not_before, lower(hex(e.hash))
+FROM event_{g} e LEFT JOIN entity_{g} t ON t.id = e.entity LEFT JOIN category_{g} c ON c.id = e.category
+LEFT JOIN scope s ON s.id = e.scope WHERE e.seq > ? AND e.seq <= ? AND e.entry = ? ORDER BY e.seq
+"""
+_ISSUES: Final = """
+SELECT 'issue', attempt, code, key, path, message FROM issue_{g} WHERE entry = ? ORDER BY attempt, id
+"""
+
+
+def digest(lines: Iterable[Line]) -> bytes:
+    """SHA-256 over the lines."""
+    hasher = hashlib.sha256()
+    for line in lines:
+        hasher.update(_encode(line))
+        hasher.update(b"\n")
+    return hasher.digest()
+
+
+def next_root(previous: bytes, entry_digest: bytes) -> bytes:
+    """The root that an entry commits."""
+    return hashlib.sha256(previous + entry_digest).digest()
+
+
+def sync_lines(
+    db: sqlite3.Connection, sync: int, pending: Mapping[int, tuple[bytes, int]] | None = None
+) -> Iterator[Line]:
+    """All that the archive holds of a sync. `pending`: digest and size of answers that are not written yet, by id."""
+    yield from db.execute(_SYNC, (sync,))
+    yield from db.execute(_RULES, (sync,))
+    for answer, *attempt in db.execute(_ATTEMPTS, (sync,)):
+        if pending and answer in pending:
+            attempt[7], attempt[8] = pending[answer][0].hex(), pending[answer][1]
+        yield ("attempt", *attempt)
+
+
+def entry_lines(db: sqlite3.Connection, generation: int, entry: int, first: int, last: int) -> Iterator[Line]:
+    """All that recording made of a sync in one generation. Its events are those with `first < seq <= last`."""
+    yield from db.execute(_ENTRY, (entry,))
+    for query in (_LISTINGS, _CATEGORIES, _SIGHTINGS, _UNCONFIRMED, _UNREAD, _ISSUES):
+        yield from db.execute(query.format(g=generation), (entry,))
+    for body, *event in db.execute(_EVENTS.format(g=generation), (first, last, entry)):
+        # the body's own hash too: a patch could be altered and still lead to the same document
+        yield ("event", *event, None if body is None else hashlib.sha256(body).hexdigest())
+
+
+def generation_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
+    """What the entry of a generation commits to: its number and the rules that it was laid down under."""
+    yield from db.execute("SELECT 'generation', id, made_at, rules FROM generation WHERE id = ?", (generation,))
+
+
+def schema_lines(db: sqlite3.Connection, migrations: int) -> Iterator[Line]:
+    """What the entry of a migration commits to: the names and times of the first so many migrations."""
+    yield from db.execute(
+        "SELECT 'migration', id, migration_set, name, applied_at FROM _sqlite_migrations ORDER BY id LIMIT ?",
+        (migrations,),
+    )

@@ -1,0 +1,234 @@
+"""What a sync's listings do to the log, decided without touching it (L4, L5, L7; design section 3).
+
+`decide` is pure: it gets the listings and a view of what is live, and returns what is to be appended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import msgspec
+
+from eventstore import duplicates
+from eventstore.canonical import Document
+from eventstore.model import Issue, Item, Kind, Listing
+
+EntityKey: TypeAlias = tuple[str, str, str]
+"""(source, category, key)"""
+
+
+class Head(msgspec.Struct, frozen=True):
+    """A live entity as the log's end has it. `scope` is the scope's number that last held it."""
+
+    source: str
+    category: str
+    key: str
+    parent_category: str | None
+    parent: str | None
+    scope: int
+    digest: bytes
+
+    @property
+    def entity(self) -> EntityKey:
+        """(source, category, key)."""
+        return self.source, self.category, self.key
+
+
+class Live(Protocol):
+    """What is live before a sync is recorded."""
+
+    def held_by(self, scope: int) -> Mapping[EntityKey, Head]:
+        """The live entities that a scope last held."""
+        ...
+
+    def get(self, entity: EntityKey) -> Head | None:
+        """A live entity, whichever scope holds it."""
+        ...
+
+    def children(self, source: str, category: str, key: str) -> Iterable[Head]:
+        """The live entities whose parent this is."""
+        ...
+
+    def document(self, head: Head) -> Document:
+        """The document of a live entity."""
+        ...
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """A listing with the number of its scope."""
+
+    scope: int
+    listing: Listing
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """An event before it has a number. `document` is None for `disappeared`, `head` for `appeared`."""
+
+    kind: Kind
+    entity: EntityKey
+    parent_category: str | None
+    parent: str | None
+    scope: int
+    document: Document | None
+    head: Head | None
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """An entity that was confirmed without an event, by a listing of `scope`, with the parent that it has there."""
+
+    entity: EntityKey
+    scope: int
+    parent_category: str | None
+    parent: str | None
+
+
+class Decision(msgspec.Struct):
+    """What recording is to write.
+
+    `sightings`: entities that an incomplete listing, or one of another scope than held them, confirmed without an
+    event. `unconfirmed`: live entities that a complete listing shows but nobody could read.
+    """
+
+    drafts: list[Draft] = []
+    sightings: list[Sighting] = []
+    unconfirmed: list[EntityKey] = []
+    issues: list[Issue] = []
+    unchanged: int = 0
+
+
+class _Shown(msgspec.Struct):
+    """All that a sync's listings show: documents by entity, and by category the keys of items that are unreadable."""
+
+    documents: dict[EntityKey, tuple[Document, Seen]] = {}
+    present: dict[tuple[str, str], set[str]] = {}
+
+    def unread(self, entity: EntityKey) -> bool:
+        """Whether an unreadable item may be this entity: it has its key, with or without a number."""
+        keys = self.present.get(entity[:2], set())
+        return bool(keys) and duplicates.split_number(entity[2], keys)[0] in keys
+
+
+def decide(listings: Sequence[Seen], live: Live) -> Decision:
+    """Decide what a sync's listings append to the log. Events come in the order of the answers, then of names."""
+    decision = Decision()
+    shown = _Shown()
+    for seen in listings:
+        _show(seen, live, shown, decision.issues)
+    for entity, (document, seen) in shown.documents.items():
+        _observe(entity, document, seen, live, decision)
+    gone = _missing(listings, live, shown, decision.unconfirmed)
+    _take_children_along(gone, live, shown)
+    decision.drafts.extend(
+        Draft(Kind.DISAPPEARED, entity, head.parent_category, head.parent, scope, None, head)
+        for entity, (head, scope) in sorted(gone.items(), key=lambda pair: pair[0])
+    )
+    decision.unconfirmed.sort()
+    return decision
+
+
+def _show(seen: Seen, live: Live, shown: _Shown, issues: list[Issue]) -> None:
+    listing = seen.listing
+    source = listing.scope.source
+    for key, item in _with_keys(seen, live):
+        for category, document in item.parts:
+            entity = (source, category, key)
+            other = shown.documents.get(entity)
+            if other is not None and other[0].digest != document.digest:
+                issues.append(_conflict(entity, listing))
+            shown.documents[entity] = (document, seen)
+    for category in listing.categories:
+        shown.present.setdefault((source, category), set()).update(listing.present)
+
+
+def _conflict(entity: EntityKey, listing: Listing) -> Issue:
+    message = f"{entity[1]} {entity[2]} is shown by two listings of one sync, differently; the later one counts"
+    return Issue("conflict", message, listing.attempt, key=entity[2])
+
+
+def _with_keys(seen: Seen, live: Live) -> Iterator[tuple[str, Item]]:
+    """The items with their keys, numbered where several compete for one (in place of the first of them)."""
+    listing = seen.listing
+    groups: dict[str, list[Item]] = {}
+    for item in listing.items:
+        groups.setdefault(item.key, []).append(item)
+    numbers = _live_numbers(seen, live, groups)
+    for key, items in groups.items():
+        if len(items) == 1 and numbers.get(key, {}).keys() <= {1}:
+            yield key, items[0]
+            continue
+        documents = {number: _whole_of(seen, live, numbered) for number, numbered in numbers.get(key, {}).items()}
+        for item, number in zip(items, duplicates.assign(items, documents), strict=True):
+            if number is not None:
+                yield duplicates.numbered(key, number), item
+
+
+def _live_numbers(seen: Seen, live: Live, groups: Mapping[str, Sequence[Item]]) -> dict[str, dict[int, str]]:
+    """For each key of the listing that has numbered live entities (or several items): number to live key."""
+    several = {key for key, items in groups.items() if len(items) > 1}
+    held = live.held_by(seen.scope)
+    found: dict[str, dict[int, str]] = defaultdict(dict)
+    if not several and not any("#" in key for _, _, key in held):
+        return found
+    for _, category, key in held:
+        if category == seen.listing.categories[0]:
+            base, number = duplicates.split_number(key, groups)
+            if base in groups:
+                found[base][number] = key
+    return found
+
+
+def _whole_of(seen: Seen, live: Live, key: str) -> Callable[[], duplicates.Whole]:
+    def whole() -> duplicates.Whole:
+        heads = (
+            (category, live.get((seen.listing.scope.source, category, key))) for category in seen.listing.categories
+        )
+        return tuple((category, live.document(head)) for category, head in heads if head is not None)
+
+    return whole
+
+
+def _observe(entity: EntityKey, document: Document, seen: Seen, live: Live, decision: Decision) -> None:
+    head = live.get(entity)
+    parent = seen.listing.parent
+    parent_category, parent_key = (parent.category, parent.key) if parent else (None, None)
+    if head is None or head.digest != document.digest:
+        kind = Kind.APPEARED if head is None else Kind.CHANGED
+        decision.drafts.append(Draft(kind, entity, parent_category, parent_key, seen.scope, document, head))
+        return
+    decision.unchanged += 1
+    if not seen.listing.complete or head.scope != seen.scope:
+        decision.sightings.append(Sighting(entity, seen.scope, parent_category, parent_key))
+
+
+def _missing(
+    listings: Sequence[Seen], live: Live, shown: _Shown, unconfirmed: list[EntityKey]
+) -> dict[EntityKey, tuple[Head, int]]:
+    """Live entities that the complete listing of the scope that held them does not show, nor any other (L7).
+
+    Those that an unreadable item may be are added to `unconfirmed` instead.
+    """
+    gone = {}
+    for seen in listings:
+        if seen.listing.complete:
+            for entity, head in live.held_by(seen.scope).items():
+                if entity in shown.documents or head.category not in seen.listing.categories:
+                    continue
+                if shown.unread(entity):
+                    unconfirmed.append(entity)
+                else:
+                    gone[entity] = (head, seen.scope)
+    return gone
+
+
+def _take_children_along(gone: dict[EntityKey, tuple[Head, int]], live: Live, shown: _Shown) -> None:
+    """A parent's disappearance takes its children along, unless a listing of the same sync shows them."""
+    parents = list(gone)
+    while parents:
+        source, category, key = parents.pop()
+        for child in live.children(source, category, key):
+            entity = child.entity
+            if entity not in gone and entity not in shown.documents and not shown.unread(entity):
+                gone[entity] = (child, child.scope)
+                parents.append(entity)

@@ -1,0 +1,86 @@
+"""Generations of the log: each a set of tables, one of them current; all are entries of the same chain (L9)."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+
+from eventstore import chain, schema
+from eventstore.canonical import canonical
+from eventstore.errors import Damaged
+from eventstore.model import to_ms
+from eventstore.recorder import seal
+
+# of a superseded generation only the roots are kept: there is nothing left that could prove the rest
+_FORGOTTEN: Final = ", ".join(
+    f"{column} = NULL"
+    for column in ("sync", "observed_at", "seq", "status", "appeared", "changed", "disappeared", "unchanged")
+)
+
+
+def current(db: sqlite3.Connection) -> int:
+    """The number of the generation that readers see. Raises `Damaged` when the pointer is lost."""
+    rows = db.execute("SELECT id FROM generation WHERE state = 'current'").fetchall()
+    if len(rows) != 1:
+        raise Damaged(f"{len(rows)} generations of the log are marked as current, where one must be")
+    return int(rows[0][0])
+
+
+def begin(db: sqlite3.Connection, rules: Mapping[str, str], *, made_at: datetime) -> int:
+    """Make the tables of the next generation, which nobody sees yet; what an earlier attempt left is cleared away."""
+    discard_unfinished(db)
+    number = int(db.execute("SELECT max(id) + 1 FROM generation").fetchone()[0])
+    for statement in schema.statements(schema.log_tables(number)):
+        db.execute(statement)
+    db.execute(
+        "INSERT INTO generation (id, state, made_at, rules) VALUES (?, 'building', ?, ?)",
+        (number, to_ms(made_at), canonical(dict(rules)).decode()),
+    )
+    _commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
+    return number
+
+
+def adopt(db: sqlite3.Connection, number: int) -> None:
+    """Make a finished generation the current one, and drop the tables of the one before."""
+    previous = current(db)
+    db.execute("UPDATE generation SET state = 'superseded' WHERE id = ?", (previous,))
+    db.execute(f"UPDATE entry SET {_FORGOTTEN} WHERE generation = ? AND kind = 'sync'", (previous,))
+    db.execute("UPDATE generation SET state = 'current' WHERE id = ?", (number,))
+    db.execute("DROP VIEW events")
+    db.execute(schema.events_view(number))
+    _drop(db, previous)
+
+
+def discard_unfinished(db: sqlite3.Connection) -> None:
+    """Remove a generation whose building was interrupted."""
+    for (number,) in db.execute("SELECT id FROM generation WHERE state = 'building'").fetchall():
+        _drop(db, number)
+        db.execute("DELETE FROM entry WHERE generation = ?", (number,))
+        db.execute("DELETE FROM generation WHERE id = ?", (number,))
+
+
+def note_schema(db: sqlite3.Connection) -> None:
+    """Commit the migrations that ran, and the first generation, to the chain."""
+    migrations = db.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()[0]
+    noted = db.execute("SELECT coalesce(max(seq), 0) FROM entry WHERE kind = 'schema'").fetchone()[0]
+    number = current(db)
+    if noted < migrations:
+        _commit(db, "schema", number, migrations, chain.digest(chain.schema_lines(db, migrations)))
+    if not noted:
+        _commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
+
+
+def _commit(db: sqlite3.Connection, kind: str, generation: int, seq: int, digest: bytes) -> None:
+    entry = db.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()[0]
+    db.execute(
+        "INSERT INTO entry (id, generation, kind, seq, digest, root) VALUES (?, ?, ?, ?, x'', x'')",
+        (entry, generation, kind, seq),
+    )
+    seal(db, entry, digest)
+
+
+def _drop(db: sqlite3.Connection, generation: int) -> None:
+    for table in schema.LOG_TABLES:
+        db.execute(f"DROP TABLE IF EXISTS {table}_{generation}")

@@ -1,0 +1,46 @@
+"""Instants, and the places in the log that they come to: the state at an instant is the fold of a prefix (L2)."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import msgspec
+
+from eventstore.errors import BeyondHead
+from eventstore.model import from_ms, to_ms
+
+Instant: TypeAlias = datetime | int
+"""An aware datetime, or a sequence number, which stands for the end of its sync."""
+
+_SELECT: Final = "SELECT seq, id, observed_at FROM entry WHERE generation = ? AND kind = 'sync'"
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place in the log: everything up to event `seq`, recorded up to `entry`.
+
+    `observed_at` is None before the first sync.
+    """
+
+    seq: int
+    entry: int
+    observed_at: datetime | None
+
+
+def find_position(db: sqlite3.Connection, generation: int, at: Instant | None) -> Position:
+    """The place that an instant comes to; None is the head. Raises `BeyondHead`."""
+    if at is None:
+        row = db.execute(f"{_SELECT} ORDER BY id DESC LIMIT 1", (generation,)).fetchone()
+    elif isinstance(at, datetime):
+        query = f"{_SELECT} AND observed_at <= ? ORDER BY observed_at DESC LIMIT 1"
+        row = db.execute(query, (generation, to_ms(at))).fetchone()
+    elif at <= 0:
+        row = None
+    else:
+        query = f"{_SELECT} AND id = (SELECT entry FROM event_{generation} WHERE seq = ?)"
+        row = db.execute(query, (generation, at)).fetchone()
+        if row is None:
+            head = find_position(db, generation, None).seq
+            raise BeyondHead(f"the log has not reached @{at}: it ends at @{head}")
+    return Position(0, 0, None) if row is None else Position(row[0], row[1], from_ms(row[2]))

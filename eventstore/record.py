@@ -1,0 +1,155 @@
+"""A record: the file `record.db` of a data directory, with its archive and its log."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from eventstore import generations, schema, sqlite
+from eventstore.archive import Archive
+from eventstore.errors import EventStoreError, NewerRecord, NoRecord, NotARecord, ReadOnlyRecord
+from eventstore.lock import WriterLock
+from eventstore.log import EventLog
+
+FILE: Final = "record.db"
+LOCK: Final = "writer.lock"
+DIRECTORY_MODE: Final = 0o700
+
+
+class Record:
+    """An open record. A context manager; `open` is the way in.
+
+    `archive` is what was asked and answered, `log` the current generation of the log. One process at a time may have a
+    record open for writing; any number may read beside it.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
+        self.path = path
+        self._db = connection
+        self._lock = lock
+        self.archive = Archive(connection)
+        self.log = EventLog(connection, self.archive, path)
+
+    @classmethod
+    def open(cls, directory: Path | str, *, write: bool = False) -> Record:
+        """Open the record in a data directory; for writing, make both where they are missing.
+
+        Raises `NoRecord`, `NotARecord`, `NewerRecord`, `ReadOnlyRecord`, `RecordBusy`, `DiskFull`, `Damaged`.
+        """
+        path = Path(directory) / FILE
+        if not write and not path.exists():
+            raise NoRecord(f"there is no record in {directory}")
+        with sqlite.explained(path):
+            return cls._open_for_writing(path) if write else cls._open_for_reading(path)
+
+    @classmethod
+    def _open_for_reading(cls, path: Path) -> Record:
+        connection = sqlite.connect(path, write=False)
+        try:
+            version = _schema_version(connection, path)
+        except BaseException:
+            connection.close()
+            raise
+        if version == schema.VERSION:
+            return cls(path, connection, None)
+        connection.close()
+        cls._open_for_writing(path).close()  # an older record is brought up to date first
+        return cls(path, sqlite.connect(path, write=False), None)
+
+    @classmethod
+    def _open_for_writing(cls, path: Path) -> Record:
+        _make_directory(path.parent)
+        lock = WriterLock(path.with_name(LOCK))
+        lock.acquire()
+        connection = None
+        try:
+            connection = sqlite.connect(path, write=True)
+            if _schema_version(connection, path) < schema.VERSION:
+                _migrate(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            path.chmod(0o600)
+            return cls(path, connection, lock)
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            lock.release()
+            raise
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is committed together, or not at all. Raises as `open` does."""
+        if self._lock is None:
+            raise EventStoreError(f"{self.path} is open for reading only", hint="open the record with write=True")
+        with sqlite.explained(self.path):
+            try:
+                with sqlite.transaction(self._db, write=True):
+                    yield
+                    self.archive.flush()
+            except BaseException:
+                self.archive.forget()
+                self.log.forget()
+                raise
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """All that is read inside is of one moment, whatever is written meanwhile. Raises as `open` does."""
+        with sqlite.explained(self.path), sqlite.transaction(self._db, write=False):
+            yield
+
+    def size(self) -> int:
+        """Bytes of the database file and what is waiting beside it."""
+        files = (self.path.with_name(f"{FILE}{suffix}") for suffix in ("", "-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """Close the file and let go of the lock."""
+        self.archive.stop()
+        self._db.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotARecord(f"{directory} is a file, not a folder") from None
+    except OSError as error:
+        raise ReadOnlyRecord(f"cannot make the data directory {directory}: {error.strerror}") from None
+    if not os.access(directory, os.W_OK):
+        raise ReadOnlyRecord(f"the data directory {directory} cannot be written")
+
+
+def _schema_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's version; 0 for a file that is new, or was left unfinished. Raises `NotARecord`, `NewerRecord`."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if application != schema.APPLICATION_ID:
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application != 0 or version != 0 or tables:
+            raise NotARecord(f"{path} is a database, but no record of orlog's")
+    if version > schema.VERSION:
+        raise NewerRecord(f"{path} was written by a newer orlog (schema {version}, this one knows {schema.VERSION})")
+    return version
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    from eventstore.schema import migrations  # noqa: PLC0415  # sqlite-utils takes longer to import than most reads
+
+    migrations.apply(connection)
+    with sqlite.transaction(connection, write=True):
+        generations.note_schema(connection)

@@ -1,0 +1,187 @@
+"""Folding events into documents (L3), with work that does not grow with the length of history.
+
+One entity is folded from its last keyframe (at most `KEYFRAME_PATCHES` patches back) or its appearance. A category is
+folded from its last catalogue keyframe, all live documents in one body, and the events since. Keyframes are derived:
+without them everything is the same, only slower.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+
+from eventstore.canonical import JSON, Document, encode, parse
+from eventstore.compression import pack, unpack
+from eventstore.errors import BrokenHistory, PatchError, Unreadable
+from eventstore.model import Event, Kind
+from eventstore.patch import apply_in_place
+
+KEYFRAME_PATCHES: Final = 8  # patches that one entity's read folds at most; 4 costs a fifth more space for 20 µs
+CATALOGUE_EVENTS: Final = 64  # events that a catalogue's read folds at least before another keyframe pays
+
+
+class Folded(msgspec.Struct):
+    """One entity at one sequence number.
+
+    `patches` and `patch_bytes` were folded onto the last full document: what decides when the next keyframe is due.
+    """
+
+    seq: int
+    entry: int
+    scope: int
+    parent: str | None
+    content: Document
+    patches: int
+    patch_bytes: int
+
+
+class Row(msgspec.Struct, array_like=True):
+    """One entity in a catalogue. `at` is the `observed_at` of event `seq`, in milliseconds."""
+
+    entity: int
+    key: str
+    parent: str | None
+    scope: int
+    seq: int
+    entry: int
+    at: int
+    document: msgspec.Raw
+
+
+_rows = msgspec.json.Decoder(list[Row])
+
+
+def fold_entity(db: sqlite3.Connection, generation: int, entity: int, seq: int) -> Folded | None:
+    """Fold an entity up to and including `seq`; None where it was not there then.
+
+    Raises `BrokenHistory` when a patch does not apply or the result's hash is not the event's (L3).
+    """
+    events = db.execute(
+        "SELECT seq, kind, entry, scope, parent, hash, CAST(body AS BLOB) "
+        f"FROM event_{generation} WHERE entity = ? AND seq <= ? ORDER BY seq DESC",
+        (entity, seq),
+    )
+    last = events.fetchone()
+    if last is None or last[1] == "disappeared":
+        return None
+    keyframe = db.execute(
+        f"SELECT seq, size, body FROM keyframe_{generation} WHERE entity = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+        (entity, seq),
+    ).fetchone()
+    patches: list[bytes] = []
+    event: Any = last
+    while event is not None and event[1] == "changed" and (keyframe is None or event[0] != keyframe[0]):
+        patches.append(event[6])
+        event = events.fetchone()
+    if event is None or event[1] == "disappeared":
+        raise BrokenHistory(f"event {last[0]} has no full document to start from", seq=last[0])
+    base = event[6] if event[1] == "appeared" else unpack(keyframe[2], keyframe[1])
+    content = _apply(base, reversed(patches), last[0])
+    if content.digest != last[5]:
+        raise BrokenHistory(f"event {last[0]} does not fold to the document that its hash promises", seq=last[0])
+    return Folded(last[0], last[2], last[3], last[4], content, len(patches), sum(map(len, patches)))
+
+
+def _apply(base: bytes, patches: Iterable[bytes], seq: int) -> Document:
+    patches = list(patches)
+    if not patches:
+        return Document(base)
+    try:
+        value = parse(base)
+        for patch in patches:
+            value = apply_in_place(value, parse(patch))
+    except (PatchError, Unreadable) as error:
+        raise BrokenHistory(f"event {seq} cannot be folded: {error}", seq=seq) from None
+    return Document.folded(value)
+
+
+def fold_category(db: sqlite3.Connection, generation: int, category: int, seq: int) -> list[tuple[Row, Document]]:
+    """Fold all live entities of a category up to and including `seq`, ordered by key. Raises `BrokenHistory`."""
+    start, rows = _catalogue_keyframe(db, generation, category, seq)
+    live = {row.entity: (row, None) for row in rows}  # type: dict[int, tuple[Row, JSON]]
+    for event in _window(db, generation, category, start, seq):
+        _fold_event(live, event)
+    folded = [
+        (row, Document(bytes(row.document)) if value is None else Document.folded(value[0]))
+        for row, value in live.values()
+    ]
+    folded.sort(key=lambda pair: pair[0].key)
+    return folded
+
+
+def _fold_event(live: dict[int, tuple[Row, JSON]], event: tuple[Any, ...]) -> None:
+    entity, kind, seq, entry, at, scope, parent, key, body = event
+    if kind == "disappeared":
+        live.pop(entity, None)
+        return
+    if kind == "appeared":
+        live[entity] = (Row(entity, key, parent, scope, seq, entry, at, msgspec.Raw(body)), None)
+        return
+    try:
+        row, value = live[entity]
+        document = parse(row.document) if value is None else value[0]
+        value = (apply_in_place(document, parse(body)),)
+    except (KeyError, PatchError, Unreadable) as error:
+        raise BrokenHistory(f"event {seq} cannot be folded: {error}", seq=seq) from None
+    row.seq, row.entry, row.at, row.scope, row.parent = seq, entry, at, scope, parent
+    live[entity] = (row, value)
+
+
+def _catalogue_keyframe(db: sqlite3.Connection, generation: int, category: int, seq: int) -> tuple[int, list[Row]]:
+    row = db.execute(
+        f"SELECT seq, size, body FROM catalogue_{generation} WHERE category = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
+        (category, seq),
+    ).fetchone()
+    return (0, []) if row is None else (row[0], _rows.decode(unpack(row[2], row[1])))
+
+
+def _window(db: sqlite3.Connection, generation: int, category: int, after: int, until: int) -> sqlite3.Cursor:
+    return db.execute(
+        "SELECT e.entity, e.kind, e.seq, e.entry, n.observed_at, e.scope, e.parent, t.key, CAST(e.body AS BLOB) "
+        f"FROM event_{generation} e JOIN entry n ON n.id = e.entry JOIN entity_{generation} t ON t.id = e.entity "
+        "WHERE e.category = ? AND e.seq > ? AND e.seq <= ? ORDER BY e.seq",
+        (category, after, until),
+    )
+
+
+def keyframe_due(patches: int, patch_bytes: int, document_bytes: int) -> bool:
+    """Whether an entity that had so many patches since its last full document is to get a keyframe."""
+    return patches >= KEYFRAME_PATCHES or patch_bytes >= document_bytes
+
+
+def catalogue_due(events: int, live: int) -> bool:
+    """Whether a category that had so many events since its last catalogue keyframe is to get one."""
+    return events >= max(CATALOGUE_EVENTS, live)
+
+
+def catalogue_body(rows: list[tuple[Row, Document]]) -> bytes:
+    """The body of a catalogue keyframe, before it is packed: a JSON array of `Row`s, ordered by key."""
+    return encode(
+        [
+            Row(row.entity, row.key, row.parent, row.scope, row.seq, row.entry, row.at, msgspec.Raw(document.canonical))
+            for row, document in rows
+        ]
+    )
+
+
+def pack_keyframe(body: bytes) -> tuple[int, bytes]:
+    """Size and packed bytes, as the keyframe tables hold them."""
+    return len(body), pack(body)
+
+
+def next_content(event: Event, content: Document | None) -> Document | None:
+    """The document that an event makes of the one before. Raises `BrokenHistory`."""
+    if event.kind is Kind.DISAPPEARED or event.body is None:
+        return None
+    if event.kind is Kind.APPEARED:
+        return Document(event.body)
+    if content is None:
+        raise BrokenHistory(f"event {event.seq} changes what is not there", seq=event.seq)
+    try:
+        # parsed anew: the document before must stay what it was
+        return Document.folded(apply_in_place(parse(content.canonical), parse(event.body)))
+    except (PatchError, Unreadable) as error:
+        raise BrokenHistory(f"event {event.seq} cannot be folded: {error}", seq=event.seq) from None

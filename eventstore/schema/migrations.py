@@ -1,0 +1,28 @@
+"""Named migrations of `record.db`, oldest first; only ever added to."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+from eventstore import schema
+
+record = Migrations("record")
+
+
+@record(name="0001_archive_chain_and_log")
+def archive_chain_and_log(db: Database) -> None:
+    """The archive, the chain and the first generation of the log."""
+    for statement in schema.statements(schema.ARCHIVE + schema.CHAIN + schema.log_tables(1)):
+        db.execute(statement)
+    db.table("generation").insert({"id": 1, "state": "current", "made_at": 0, "rules": "{}"})
+    db.create_view("events", schema.events_view(1).split(" AS\n", 1)[1])
+
+
+def apply(connection: sqlite3.Connection) -> None:
+    """Bring a record to the newest schema. Each migration is one transaction, together with the note that it ran."""
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+    connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+    record.apply(Database(connection, execute_plugins=False))
+    connection.execute(f"PRAGMA user_version = {schema.VERSION}")

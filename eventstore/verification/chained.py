@@ -1,0 +1,123 @@
+"""The chain of roots (L9): every entry's digest, every root, and no row of the log that no entry commits to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from eventstore import chain, schema
+from eventstore.progress import Progress
+from eventstore.verification.finding import Finding, digest_or_none
+
+_ENTRIES = "SELECT id, generation, kind, sync, observed_at, seq, digest, root FROM entry ORDER BY id"
+
+
+def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
+    """Check every entry: its place, its root, and (but for superseded generations) all that it commits to."""
+    states = dict(db.execute("SELECT id, state FROM generation").fetchall())
+    current = max((number for number, state in states.items() if state == "current"), default=0)
+    yield from _generations(states, current)
+    entries = db.execute(_ENTRIES).fetchall()
+    progress.start(len(entries), "roots")
+    before = _Before()
+    for expected, row in enumerate(entries, 1):
+        if row[0] != expected:
+            yield Finding("entry", row[3], f"entry {expected} of the chain is missing")
+            return
+        yield from before.check(db, row, current)
+        progress.advance()
+
+
+class _Before:
+    """What the entries so far leave for the next one: root, generation, last event and time."""
+
+    def __init__(self) -> None:
+        self.root = chain.FIRST_ROOT
+        self.generation = 1
+        self.seq = 0
+        self.observed_at: int | None = None
+
+    def check(self, db: sqlite3.Connection, row: tuple[Any, ...], current: int) -> Iterator[Finding]:
+        entry, generation, kind, sync, observed_at, seq, digest, root = row
+        if chain.next_root(self.root, digest) != root:
+            yield Finding("entry", sync, f"the root of entry {entry} does not follow from the one before")
+        yield from self._check_place(entry, generation, kind, sync)
+        if kind == "sync" and generation >= current:
+            yield from self._check_order(entry, sync, observed_at, seq)
+        if not (kind == "sync" and generation < current) and self._digest(db, row) != digest:
+            yield Finding("entry", sync, f"what entry {entry} commits to ({_name(kind, sync)}) has been altered")
+        self.root = root
+        if kind == "sync" and generation >= current:
+            self.seq, self.observed_at = seq, observed_at
+
+    def _check_place(self, entry: int, generation: int, kind: str, sync: int | None) -> Iterator[Finding]:
+        if kind not in {"schema", "generation", "sync"}:
+            yield Finding("entry", sync, f"entry {entry} is of no known kind")
+        elif kind == "generation":
+            self.generation = generation
+            self.seq, self.observed_at = 0, None
+        if generation != self.generation:
+            yield Finding("entry", sync, f"entry {entry} stands in generation {generation}, not {self.generation}")
+
+    def _check_order(self, entry: int, sync: int | None, observed_at: Any, seq: Any) -> Iterator[Finding]:
+        if not isinstance(seq, int) or seq < self.seq:
+            yield Finding("entry", sync, f"the events of entry {entry} end before they begin")
+        if observed_at is None or (self.observed_at is not None and observed_at <= self.observed_at):
+            yield Finding("entry", sync, f"entry {entry} is not later than the one before")
+
+    def _digest(self, db: sqlite3.Connection, row: tuple[Any, ...]) -> bytes | None:
+        entry, generation, kind, _, _, seq, _, _ = row
+        if kind == "schema":
+            return digest_or_none(chain.schema_lines(db, seq))
+        if kind == "generation":
+            return digest_or_none(chain.generation_lines(db, generation)) if seq == 0 else None
+        if kind == "sync" and isinstance(seq, int):
+            return digest_or_none(chain.entry_lines(db, generation, entry, self.seq, seq))
+        return None
+
+
+def _name(kind: str, sync: int | None) -> str:
+    return f"sync {sync}" if kind == "sync" else kind
+
+
+def _generations(states: dict[int, str], current: int) -> Iterator[Finding]:
+    for number, state in sorted(states.items()):
+        right = {number < current: "superseded", number == current: "current", number > current: "building"}[True]
+        if state != right:
+            yield Finding("generation", None, f"generation {number} is marked {state}, it should be {right}")
+
+
+def check_root(db: sqlite3.Connection, root: str) -> Iterator[Finding]:
+    """Check that a root that was kept elsewhere is one of the chain's."""
+    roots = {row[0].hex() for row in db.execute("SELECT root FROM entry")}
+    if root.strip().lower() not in roots:
+        yield Finding("root", None, f"the chain never had the root {root}: this is another record, or it was altered")
+
+
+def check_strays(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
+    """Find rows of the log that belong to no entry of its generation."""
+    entries = f"SELECT id FROM entry WHERE generation = {int(generation)} AND kind = 'sync'"
+    for table in ("category", "event", "listing", "sighting", "unconfirmed", "unread", "issue"):
+        rows = db.execute(f"SELECT count(*) FROM {table}_{generation} WHERE entry NOT IN ({entries})")
+        count = rows.fetchone()[0]
+        if count:
+            yield Finding(table, None, f"{count} rows of {table} belong to no entry of the log")
+    yield from _events_without_gaps(db, generation)
+    yield from _tables(db, generation)
+
+
+def _events_without_gaps(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
+    count, first, last = db.execute(f"SELECT count(*), min(seq), max(seq) FROM event_{generation}").fetchone()
+    head = db.execute(
+        "SELECT coalesce(max(seq), 0) FROM entry WHERE generation = ? AND kind = 'sync'", (generation,)
+    ).fetchone()[0]
+    if count != head or (count and (first, last) != (1, head)):
+        yield Finding("event", None, f"{count} events are numbered {first} to {last}; 1 to {head} were recorded")
+
+
+def _tables(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
+    there = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    for table in schema.LOG_TABLES:
+        if f"{table}_{generation}" not in there:
+            yield Finding(table, None, f"table {table}_{generation} is missing")

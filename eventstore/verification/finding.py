@@ -1,0 +1,25 @@
+"""What verification found, and digests of rows that may be damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from eventstore import chain
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is not as it was stored: the table (or part) it is in, the sync it belongs to, what is wrong."""
+
+    where: str
+    sync: int | None
+    message: str
+
+
+def digest_or_none(lines: Iterable[chain.Line]) -> bytes | None:
+    """The digest of lines, None where a text in them is no text any more."""
+    try:
+        return chain.digest(lines)
+    except (UnicodeEncodeError, TypeError):
+        return None
