@@ -1,0 +1,68 @@
+"""Rebuilding the log: everything that is archived, laid down again in time order as the next generation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from collector.recording import Recording, recover
+from eventstore import EventLog, Progress, Record, Silent, Sync
+
+BATCH_SYNCS: Final = 250  # one transaction: the log that is being built is seen by nobody until all of it is there
+
+
+class Rebuilt(msgspec.Struct, frozen=True):
+    """What a rebuild made. `rules`: the hash that each resource was read by. `same`: no event differs from before."""
+
+    generation: int
+    syncs: int
+    events: int
+    rules: dict[str, str]
+    same: bool
+
+
+def rebuild_log(record: Record, *, now: datetime, progress: Progress | None = None) -> Rebuilt:
+    """Fold the archive again, under the newest rules of each resource, and let the result take the log's place.
+
+    Readers see the old log until the new one is whole. Killed, it leaves the old one, and starts over. Raises errors of
+    eventstore; nothing is lost then.
+    """
+    progress = progress or Silent()
+    recover(record)
+    rules = {resource: record.archive.rules(resource) for resource in record.archive.resources()}
+    newest = {resource: each for resource, each in rules.items() if each is not None}
+    with record.transaction():
+        log = record.log.begin_generation(newest, made_at=now)
+    recording = Recording(record, log=log, rules=newest)
+    syncs = in_time_order(record)
+    progress.start(len(syncs), "syncs")
+    for batch in _batches(syncs):
+        with record.transaction():
+            for sync in batch:
+                recording.record(sync.id)
+                progress.advance()
+    same = _same(record.log, log)
+    events = log.position().seq
+    with record.transaction():
+        record.log.adopt(log)
+    progress.finish()
+    return Rebuilt(log.generation, len(syncs), events, {name: each.hash for name, each in newest.items()}, same)
+
+
+def in_time_order(record: Record) -> list[Sync]:
+    """All closed syncs by the time their answers were in, then in the order in which they were archived."""
+    closed = ((sync.at, sync.id, sync) for sync in record.archive.syncs() if sync.at is not None)
+    return [sync for _, _, sync in sorted(closed, key=lambda each: each[:2])]
+
+
+def _same(before: EventLog, after: EventLog) -> bool:
+    return all(one == other for one, other in itertools.zip_longest(before.events(), after.events()))
+
+
+def _batches(syncs: list[Sync]) -> Iterator[list[Sync]]:
+    for start in range(0, len(syncs), BATCH_SYNCS):
+        yield syncs[start : start + BATCH_SYNCS]
