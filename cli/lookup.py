@@ -1,0 +1,74 @@
+"""Finding the entity that a user means, and saying when one that was not there was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from cli.text import stamp
+from eventstore import Entity, Event, EventLog, Instant, Kind, UnknownEntity
+
+SPANS_SHOWN: Final = 3  # of the times when an entity was there
+
+Span: TypeAlias = tuple[datetime, datetime | None]
+"""From an `appeared` to the `disappeared` after it, None where it is there still."""
+
+
+def find(log: EventLog, category: str, key: str) -> Entity:
+    r"""Find the entity of that key, or of the key that is written so.
+
+    In keys `#` is written `\#` and `\` is `\\`, which users need not know. Raises `UnknownCategory` and
+    `UnknownEntity`.
+    """
+    try:
+        return log.entity(category, key)
+    except UnknownEntity:
+        if escaped(key) == key:
+            raise
+        try:
+            return log.entity(category, escaped(key))
+        except UnknownEntity:
+            pass  # the key as it was typed is the one to be told about
+        raise
+
+
+def escaped(value: str) -> str:
+    """A value as it is written in a key."""
+    return value.replace("\\", "\\\\").replace("#", "\\#")
+
+
+def spans(events: Iterable[Event]) -> list[Span]:
+    """When an entity was there, by its events in order."""
+    found: list[Span] = []
+    for event in events:
+        if event.kind is Kind.APPEARED:
+            found.append((event.observed_at, None))
+        elif event.kind is Kind.DISAPPEARED and found:
+            found[-1] = (found[-1][0], event.observed_at)
+    return found
+
+
+def absence(entity: Entity, at: Instant | None, moment: datetime | None, there: Sequence[Span]) -> str:
+    """Say that an entity was not there, and when it was; `moment` is the time that `at` comes to, if any."""
+    when = "is not there now" if at is None else f"was not there at {_instant(at)}"
+    shown = [_span(span) for span in nearest(there, moment)]
+    more = len(there) - len(shown)
+    listed = "; ".join(shown) + (f"; and {more} more times" if more else "")
+    return f"{entity.category} {entity.key} {when}; it was there {listed}"
+
+
+def nearest(there: Sequence[Span], moment: datetime | None) -> Sequence[Span]:
+    """The spans around a time (None: before all), few enough to be shown."""
+    before = sum(1 for since, _ in there if moment is not None and since <= moment)
+    first = max(0, min(before - 1, len(there) - SPANS_SHOWN))
+    return there[first : first + SPANS_SHOWN]
+
+
+def _instant(at: Instant) -> str:
+    return stamp(at) if isinstance(at, datetime) else f"@{at}"
+
+
+def _span(span: Span) -> str:
+    since, until = span
+    return f"since {stamp(since)}" if until is None else f"from {stamp(since)} until {stamp(until)}"

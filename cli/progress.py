@@ -1,0 +1,47 @@
+"""Progress: a bar on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+    from rich.progress import TaskID
+
+
+class Bar:
+    """Shows progress as a bar of rich's, one for each `start`."""
+
+    def __init__(self, shown: RichProgress) -> None:
+        self._shown = shown
+        self._task: TaskID | None = None
+
+    def start(self, total: int, what: str) -> None:
+        """Begin a bar for `total` steps of `what`."""
+        self._task = self._shown.add_task(what, total=total)
+
+    def advance(self, done: int = 1) -> None:
+        """Move it on."""
+        if self._task is not None:
+            self._shown.advance(self._task, done)
+
+    def finish(self) -> None:
+        """Stop and leave it as it is."""
+        self._shown.stop()
+
+
+@contextlib.contextmanager
+def bar() -> Iterator[Bar | None]:
+    """A bar on stderr while the work lasts, None where nobody would see it."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as shown:
+        yield Bar(shown)

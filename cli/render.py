@@ -1,0 +1,95 @@
+"""Rows as JSON, JSON Lines or a table. Pure: data in, bytes out."""
+
+from __future__ import annotations
+
+import enum
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from cli.options import Format
+from cli.text import escaped, printable, stamp
+
+_encode = msgspec.json.Encoder().encode
+
+
+def plain(value: Any) -> Any:
+    """Structs, enums and times as what JSON has: objects, their values, `2025-01-31T18:30:00.250Z`."""
+    if isinstance(value, msgspec.Struct):
+        return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return _scalar(value)
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return stamp(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, str):  # paths, and what is damaged, may hold bytes that are no text
+        return value.encode(errors="backslashreplace").decode()
+    return value
+
+
+def encoded(value: Any) -> bytes:
+    """A value as one line of JSON, without its end; members in their order."""
+    return _encode(value)
+
+
+def one(value: Any) -> Iterator[bytes]:
+    """One value as a line of JSON."""
+    yield encoded(plain(value)) + b"\n"
+
+
+def indented(text: bytes) -> bytes:
+    """JSON text for people, over several lines: the same values, and nothing that a terminal obeys."""
+    return escaped(msgspec.json.format(text, indent=2).decode()).encode() + b"\n"
+
+
+def rows(values: Iterable[Any], format_: Format) -> Iterator[bytes]:
+    """Values as a JSON list with one on each line, or as JSON Lines."""
+    if format_ is Format.JSONL:
+        yield from (encoded(plain(value)) + b"\n" for value in values)
+        return
+    opening = b"[\n"
+    for value in values:
+        yield opening + encoded(plain(value))
+        opening = b",\n"
+    yield b"[]\n" if opening == b"[\n" else b"\n]\n"
+
+
+def table(header: Sequence[str], lines: Iterable[Sequence[str]]) -> Iterator[bytes]:
+    """Columns as wide as they must be, nothing cut or folded, so that all can be copied.
+
+    Our own, for rich takes a second for what a year of syncs has, and folds keys.
+    """
+    cells = [[printable(cell) for cell in line] for line in lines]
+    widths = [max(map(_width, column)) for column in zip(header, *cells, strict=True)]
+    for line in [header, *cells]:
+        padded = (cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True))
+        yield f"{'  '.join(padded).rstrip()}\n".encode()
+
+
+def fields(pairs: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+    """Names and values, one pair a line."""
+    lines = [(name, printable(value)) for name, value in pairs]
+    width = max((len(name) for name, _ in lines), default=0)
+    yield from (f"{name:<{width}}  {value}".rstrip().encode() + b"\n" for name, value in lines)
+
+
+def _width(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    return sum(_cells(character) for character in text)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,64 @@
+"""`orlog replay`: what stood at an instant."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options, output
+from cli.failures import Failure
+from cli.lazy import Command
+from cli.options import Format
+
+if TYPE_CHECKING:
+    from eventstore import Entity, EventLog, Instant
+
+
+@click.command(
+    cls=Command,
+    examples=["orlog replay model openai/gpt-4.1 --at 2025-01-31T18:30:00Z"],
+    short_help="Say what stood at an instant.",
+)
+@options.category()
+@options.key()
+@options.time("--at", text="The instant; otherwise now.")
+@options.output_format()
+@options.data()
+def replay(category: str, key: str | None, at: Instant | None, format_: Format) -> None:
+    """Say what stood at an instant: all documents of a CATEGORY by key, or the one of KEY.
+
+    Documents come back exactly as they were recorded. As a table (on a terminal) the entities of a category are listed
+    with the time since when they stood so, and when that was last confirmed.
+
+    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
+    """
+    from cli import render_state
+
+    with options.open_record() as record:
+        if key is None:
+            states = record.log.catalogue(category, at=at)
+            output.write(render_state.catalogue(states, format_))
+            if not states and format_ is Format.TABLE:
+                output.note("nothing stood then")
+            return
+        from cli import lookup
+
+        entity = lookup.find(record.log, category, key)
+        state = record.log.state(entity, at=at)
+        if state is None:
+            raise _absent(record.log, entity, at)
+        if format_ is Format.TABLE:
+            output.note(render_state.head(state), dim=True)
+        output.write(render_state.document(state, format_))
+
+
+def _absent(log: EventLog, entity: Entity, at: Instant | None) -> Failure:
+    from cli import lookup
+
+    there = lookup.spans(log.events(entity.address, entity.key))
+    message = lookup.absence(entity, at, log.position(at).observed_at, there)
+    return Failure(
+        message, hint=f"`orlog log {entity.address} {shlex.quote(entity.key)}` shows all that happened to it"
+    )

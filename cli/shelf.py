@@ -1,0 +1,61 @@
+"""The sources that a data directory knows: those that come with orlog, and those that its `orlog.toml` names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from cli import config, render
+from cli.failures import Failure
+from collector import Source, load, shipped
+
+
+class Known(msgspec.Struct, frozen=True):
+    """A source: its file (None: it comes with orlog), its resources, and whether `orlog.toml` names it."""
+
+    name: str
+    file: str | None
+    resources: tuple[str, ...]
+    watched: bool
+
+
+def listed(directory: Path) -> list[Known]:
+    """All sources by name; one of the user's own takes the place of a shipped one of its name."""
+    settings = config.read(directory)
+    found = {name: _known(source, None, watched=name in settings.sources) for name, source in shipped().items()}
+    for path in config.source_files(settings, directory):
+        source = load(path)
+        found[source.name] = _known(source, path, watched=True)
+    missing = [each for each in settings.sources if not each.endswith(".toml") and each not in shipped()]
+    if missing:
+        hint = f"shipped are: {', '.join(shipped())}; a source of your own is named by its file, as my.toml"
+        raise Failure(f"{directory / config.FILE}: there is no source {missing[0]!r}", hint=hint)
+    return [found[name] for name in sorted(found)]
+
+
+def text(directory: Path, name: str) -> bytes:
+    """The source file of a source, byte for byte."""
+    known = {each.name: each for each in listed(directory)}
+    if name not in known:
+        raise Failure(f"there is no source {name!r}", hint=f"one of: {', '.join(known)}")
+    file = known[name].file
+    return _shipped_text(name) if file is None else Path(file).read_bytes()
+
+
+def table(known: Sequence[Known]) -> Iterator[bytes]:
+    """Sources for people."""
+    header = ("SOURCE", "WATCHED", "FILE", "RESOURCES")
+    lines = ((k.name, "yes" if k.watched else "no", k.file or "(shipped)", ", ".join(k.resources)) for k in known)
+    return render.table(header, lines)
+
+
+def _known(source: Source, path: Path | None, *, watched: bool) -> Known:
+    names = tuple(resource.address for resource in source.resources)
+    return Known(source.name, None if path is None else str(path), names, watched)
+
+
+def _shipped_text(name: str) -> bytes:
+    return resources.files("collector").joinpath("sources", f"{name}.toml").read_bytes()

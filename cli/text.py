@@ -1,0 +1,53 @@
+"""Small texts that many commands print: times, counts, sizes, and names that somebody else chose."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+# what a terminal obeys or reorders by: control characters, line separators, directions; and lone surrogates
+_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_STEP: Final = 1000
+_UNITS: Final = ("kB", "MB", "GB", "TB")
+
+
+def stamp(instant: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds: `2025-01-31T18:30:00.250Z`."""
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
+def stamp_or_dash(instant: datetime | None) -> str:
+    """The same, `-` for none."""
+    return "-" if instant is None else stamp(instant)
+
+
+def printable(text: str) -> str:
+    """A text on one line, without characters that a terminal obeys."""
+    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def escaped(text: str) -> str:
+    r"""JSON text with such characters, which can only stand in its strings, as `\uXXXX`; lines are kept."""
+    return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
+
+
+def grouped(number: int) -> str:
+    """A number in groups of three digits: `25 781`."""
+    return f"{number:,}".replace(",", " ")
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number and what it counts: `1 event`, `25 781 events`."""
+    return f"{grouped(number)} {one if number == 1 else many or one + 's'}"
+
+
+def sized(number: int) -> str:
+    """Bytes for people, in powers of ten: `812 B`, `3.4 MB`."""
+    if number < _STEP:
+        return f"{number} B"
+    size, units = number / _STEP, list(_UNITS)
+    while round(size, 1) >= _STEP and len(units) > 1:
+        size /= _STEP
+        units.pop(0)
+    return f"{size:.1f} {units[0]}"

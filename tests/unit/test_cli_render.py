@@ -1,0 +1,345 @@
+"""What is printed, as a function of what is known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import pytest
+
+from cli import render, render_journal, render_log, render_state, render_status, render_work
+from cli.options import Format
+from cli.overview import Failed, LastSync, Overview, SyncCounts, SyncLine
+from collector import Imported, Rebuilt
+from eventstore import (
+    Category,
+    Cause,
+    Document,
+    Entity,
+    Entry,
+    Event,
+    Finding,
+    Issue,
+    Kind,
+    Scope,
+    State,
+    Status,
+    canonical_bytes,
+)
+
+EARLY = datetime(2025, 1, 1, tzinfo=UTC)
+LATE = datetime(2025, 1, 2, 12, 0, 0, 250000, tzinfo=UTC)
+SCOPE = Scope("shop", "things")
+NOTHING = hashlib.sha256(b"").hexdigest()
+
+
+def text(chunks: Iterable[bytes]) -> str:
+    return b"".join(chunks).decode()
+
+
+def event(kind: Kind, body: bytes | None, **more: object) -> Event:
+    fields: dict[str, object] = {
+        "seq": 7,
+        "entity": Entity("shop", "thing", "a"),
+        "parent": None,
+        "scope": SCOPE,
+        "kind": kind,
+        "observed_at": LATE,
+        "not_before": EARLY,
+        "sync": 3,
+        "hash": NOTHING,
+        "body": body,
+    }
+    return Event(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def state(key: str, document: bytes) -> State:
+    return State(Entity("shop", "thing", key), None, SCOPE, 7, EARLY, Document(document), 12, LATE)
+
+
+# -- rows
+
+
+def test_a_json_list_has_one_value_on_each_line() -> None:
+    assert text(render.rows([1, {"b": 1, "a": 2}], Format.JSON)) == '[\n1,\n{"b":1,"a":2}\n]\n'
+
+
+def test_an_empty_json_list_is_a_list() -> None:
+    assert text(render.rows([], Format.JSON)) == "[]\n"
+
+
+def test_json_lines_of_nothing_are_nothing() -> None:
+    assert text(render.rows([], Format.JSONL)) == ""
+
+
+def test_structs_times_and_enums_become_json() -> None:
+    assert render.plain(LastSync("shop.things", 3, Cause.IMPORT, LATE)) == {
+        "resource": "shop.things",
+        "sync": 3,
+        "cause": "import",
+        "at": "2025-01-02T12:00:00.250Z",
+    }
+
+
+def test_bytes_that_are_no_text_are_printed_as_escapes() -> None:
+    assert json.loads(text(render.one({"path": "a\udcff"}))) == {"path": "a\\udcff"}
+
+
+def test_columns_are_as_wide_as_their_widest_cell_and_nothing_is_cut() -> None:
+    printed = text(render.table(("KEY", "N"), [("a" * 300, "1"), ("模型", "22")]))
+    assert printed.splitlines() == [
+        "KEY" + " " * 297 + "  N",
+        "a" * 300 + "  1",
+        "模型" + " " * 296 + "  22",
+    ]
+
+
+def test_a_table_obeys_no_control_characters_of_others() -> None:
+    assert "\x1b" not in text(render.table(("KEY",), [("\x1b]0;owned\x07",)]))
+
+
+def test_indenting_escapes_what_a_terminal_obeys_and_keeps_the_value() -> None:
+    value = {"c1": "\x9b2J\x7f", "bidi": "\u202e", "line": "\u2028\n", "word": "ü模型🦙"}
+    shown = render.indented(canonical_bytes(value)).decode()
+    assert set("\x9b\x7f\u202e\u2028") & set(shown) == set()
+    assert "ü模型🦙" in shown
+    assert json.loads(shown) == value
+
+
+def test_indenting_leaves_values_as_they_are_written() -> None:
+    value = b'{"big":123456789012345678901234567890,"exp":1e+300,"minus":-0.0,"text":"\\u001b\xc3\xbc"}'
+    assert render.indented(value).replace(b"\n", b"").replace(b"  ", b"").replace(b": ", b":") == value
+
+
+# -- replay
+
+
+def test_a_catalogue_as_json_holds_each_document_exactly_as_recorded() -> None:
+    states = {key: state(key, document) for key, document in [("a", b'{"n":1.0}'), ('"\\#2', b'{"n":-0.0}')]}
+    assert text(render_state.catalogue(states, Format.JSON)) == '{"a":{"n":1.0},\n"\\"\\\\#2":{"n":-0.0}}\n'
+
+
+def test_an_empty_catalogue_is_an_object() -> None:
+    assert text(render_state.catalogue({}, Format.JSON)) == "{}\n"
+
+
+def test_a_catalogue_as_json_lines_says_how_each_document_is_known() -> None:
+    printed = text(render_state.catalogue({"a": state("a", b'{"n":1.0}')}, Format.JSONL))
+    digest = hashlib.sha256(b'{"n":1.0}').hexdigest()
+    assert printed == (
+        '{"key":"a","seq":7,"since":"2025-01-01T00:00:00.000Z","confirmed_at":"2025-01-02T12:00:00.250Z",'
+        f'"confirmed_by":12,"hash":"{digest}","document":{{"n":1.0}}}}\n'
+    )
+
+
+def test_a_catalogue_as_a_table_lists_keys_with_since_and_confirmed() -> None:
+    lines = text(render_state.catalogue({"a": state("a", b"{}")}, Format.TABLE)).splitlines()
+    assert lines[0].split() == ["KEY", "SINCE", "CONFIRMED", "SEQ"]
+    assert lines[1].split() == ["a", "2025-01-01T00:00:00.000Z", "2025-01-02T12:00:00.250Z", "7"]
+
+
+def test_one_document_as_json_is_its_canonical_bytes() -> None:
+    document = canonical_bytes({"b": [1, 1.0, True], "a": "ü"})
+    assert b"".join(render_state.document(state("a", document), Format.JSON)) == document + b"\n"
+
+
+def test_one_document_for_people_is_indented_under_a_line_that_says_since_when() -> None:
+    assert text(render_state.document(state("a", b'{"n":1}'), Format.TABLE)) == '{\n  "n": 1\n}\n'
+    assert render_state.head(state("a", b"{}")) == (
+        "shop.thing a: so since 2025-01-01T00:00:00.000Z (@7), confirmed 2025-01-02T12:00:00.250Z (attempt 12)"
+    )
+
+
+# -- log
+
+
+def test_a_change_as_json_lines_is_what_other_programs_are_promised() -> None:
+    changed = event(Kind.CHANGED, b'[{"op":"replace","path":"/n","value":1.0}]', parent="p")
+    assert text(render_log.events([changed], Format.JSONL)) == (
+        '{"seq":7,"observed_at":"2025-01-02T12:00:00.250Z","not_before":"2025-01-01T00:00:00.000Z","source":"shop",'
+        f'"category":"thing","key":"a","parent":"p","kind":"changed","hash":"{NOTHING}","sync":3,'
+        '"patch":[{"op":"replace","path":"/n","value":1.0}]}\n'
+    )
+
+
+def test_an_appearance_comes_with_its_document_and_a_disappearance_with_nothing() -> None:
+    appeared = json.loads(text(render_log.events([event(Kind.APPEARED, b'{"n":1}', not_before=None)], Format.JSONL)))
+    assert (appeared["kind"], appeared["document"], appeared["not_before"]) == ("appeared", {"n": 1}, None)
+    gone = json.loads(text(render_log.events([event(Kind.DISAPPEARED, None)], Format.JSONL)))
+    assert gone["kind"] == "disappeared"
+    assert {"patch", "document"} & set(gone) == set()
+
+
+def test_the_log_as_a_table_shows_both_ends_of_the_interval_and_the_paths() -> None:
+    patch = b'[{"op":"replace","path":"/n","value":1},{"op":"add","path":"/\\u001bm","value":1}]'
+    printed = text(render_log.events([event(Kind.CHANGED, patch)], Format.TABLE)).splitlines()
+    assert printed[1].split() == [
+        *("7", "2025-01-02T12:00:00.250Z", "2025-01-01T00:00:00.000Z", "changed", "shop.thing", "a"),
+        *("~", "/n,", "+", "/\N{REPLACEMENT CHARACTER}m"),
+    ]
+
+
+def test_a_long_patch_is_summed_up() -> None:
+    patch = [{"op": "remove", "path": f"/{n}"} for n in range(5)]
+    assert render_log.summary(patch) == "- /0, - /1, - /2, 2 more"
+    assert render_log.summary([{"op": "replace", "path": "", "value": 1}]) == "~ (all)"
+
+
+# -- status, syncs, issues, roots
+
+
+def overview(**more: object) -> Overview:
+    fields: dict[str, object] = {
+        "data": "/data",
+        "generation": 2,
+        "seq": 25781,
+        "first": EARLY,
+        "last": LATE,
+        "categories": (Category("shop", "thing", "things", 3, 1200),),
+        "syncs": SyncCounts(695, 0, 0),
+        "resources": (LastSync("shop.things", 700, Cause.IMPORT, LATE),),
+        "issues": 4,
+        "answers": 690,
+        "answer_bytes": 35_735_332,
+        "stored_bytes": 122_045,
+        "file_bytes": 1_478_656,
+    }
+    return Overview(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def test_status_says_what_is_recorded_from_when_to_when_and_how_large() -> None:
+    lines = [line.split() for line in text(render_status.table(overview())).splitlines()]
+    assert ["log", "from", "2025-01-01T00:00:00.000Z", "to", "2025-01-02T12:00:00.250Z"] in lines
+    assert ["events", "25", "781", "(generation", "2)"] in lines
+    assert ["syncs", "695", "recorded"] in lines
+    assert ["shop.thing", "3", "1", "200", "shop.things"] in lines
+    assert ["shop.things", "700", "import", "2025-01-02T12:00:00.250Z"] in lines
+    assert ["answers", "690", "different", "ones,", "35.7", "MB,", "kept", "in", "122.0", "kB"] in lines
+
+
+def test_status_of_an_empty_record_says_so() -> None:
+    empty = overview(seq=0, first=None, last=None, categories=(), resources=(), syncs=SyncCounts(0, 0, 0))
+    assert "nothing has been recorded yet" in text(render_status.table(empty))
+
+
+def test_syncs_that_are_only_archived_call_for_a_rebuild() -> None:
+    assert render_status.advice(overview()) is None
+    waiting = overview(syncs=SyncCounts(695, 2, 1))
+    assert "695 recorded, 2 only archived, 1 open" in text(render_status.table(waiting))
+    assert render_status.advice(waiting) == "2 syncs only archived: `orlog rebuild log` lays them down"
+
+
+def sync_line(**more: object) -> SyncLine:
+    fields: dict[str, object] = {
+        "id": 12,
+        "cause": Cause.IMPORT,
+        "resources": ("shop.things",),
+        "version": None,
+        "interrupted": False,
+        "opened_at": EARLY,
+        "at": LATE,
+        "observed_at": None,
+        "status": "archived",
+        "seq": None,
+        "appeared": None,
+        "changed": None,
+        "disappeared": None,
+        "unchanged": None,
+        "errors": (),
+    }
+    return SyncLine(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def test_a_sync_that_is_only_archived_has_no_counts() -> None:
+    (line,) = text(render_journal.syncs([sync_line()], Format.TABLE)).splitlines()[1:]
+    assert line.split() == ["12", "import", "2025-01-02T12:00:00.250Z", "-", "archived", "only", *"------"]
+
+
+def test_the_first_error_of_a_sync_is_shown_and_the_others_counted() -> None:
+    errors = (Failed(3, "timed out"), Failed(4, "refused"), Failed(5, "refused"))
+    recorded = sync_line(observed_at=LATE, status="partial", appeared=1, changed=2000, disappeared=0, unchanged=3)
+    line = text(render_journal.syncs([recorded, sync_line(errors=errors)], Format.TABLE)).splitlines()
+    assert line[1].split()[4:] == ["partial", "1", "2", "000", "0", "3", "-", "-"]
+    assert line[2].endswith("attempt 3: timed out; 2 more")
+
+
+def test_issues_name_the_sync_and_the_attempt() -> None:
+    found = [(3, Issue("duplicate-key", "two items", 12, "a", None))]
+    assert json.loads(text(render_journal.issues(found, Format.JSONL))) == {
+        "sync": 3,
+        "code": "duplicate-key",
+        "message": "two items",
+        "attempt": 12,
+        "key": "a",
+        "path": None,
+    }
+    assert text(render_journal.issues(found, Format.TABLE)).splitlines()[1].split() == [
+        *("3", "duplicate-key", "a", "-", "12", "two", "items")
+    ]
+
+
+@pytest.mark.parametrize(
+    "kind, sync, name", [("schema", None, "schema"), ("generation", None, "generation 2"), ("sync", 12, "sync 12")]
+)
+def test_each_entry_of_the_chain_is_named_beside_its_root(kind: str, sync: int | None, name: str) -> None:
+    status = None if sync is None else Status.SUCCESS
+    entry = Entry(5, 2, kind, "ab" * 32, sync, LATE if sync else None, None, status, None, None, None, None)
+    assert text(render_journal.roots([entry], Format.TABLE)).splitlines()[1].startswith(f"{'ab' * 32}  {name}")
+    shown = json.loads(text(render_journal.roots([entry], Format.JSONL)))
+    assert (shown["root"], shown["kind"], shown["sync"]) == ("ab" * 32, kind, sync)
+
+
+# -- import, rebuild, verify
+
+
+def test_an_import_says_what_it_archived_and_what_that_changed() -> None:
+    done = Imported(archived=695, recorded=695, appeared=1234, changed=24010, disappeared=675, unchanged=190000)
+    assert list(render_work.imported(done, "shop.things")) == [
+        "archived 695 versions (695 recorded)",
+        "1 234 appeared, 24 010 changed, 675 disappeared, 190 000 unchanged",
+    ]
+
+
+def test_an_import_says_what_should_be_done_next() -> None:
+    done = Imported(archived=5, recorded=3, deferred=2, already=9, failed=1, issues=4, rules_changed=True)
+    said = list(render_work.imported(done, "shop.things"))
+    assert said[0] == "archived 5 versions (3 recorded, 2 waiting for `orlog rebuild log`), 9 were there already"
+    assert said[2:] == [
+        "1 version could not be read: `orlog syncs --status failed` says why",
+        "the rules of shop.things have changed: `orlog rebuild log` reads all that is archived by the new ones",
+        "`orlog rebuild log` lays 2 versions down in their place in time",
+        "4 issues: `orlog issues` lists what could not be taken at its word",
+    ]
+
+
+def test_an_import_of_nothing_new_is_one_line() -> None:
+    assert list(render_work.imported(Imported(already=4), "shop.things")) == [
+        "archived 0 versions, 4 were there already"
+    ]
+
+
+@pytest.mark.parametrize("same, end", [(True, ", the same log as before"), (False, ", another log than before")])
+def test_a_rebuild_says_whether_the_log_is_the_same(same: bool, end: str) -> None:  # noqa: FBT001
+    said = render_work.rebuilt(Rebuilt(2, 695, 25781, {}, same))
+    assert said == f"rebuilt the log as generation 2: 695 syncs, 25 781 events{end}"
+
+
+def test_findings_name_the_sync_where_it_is_known() -> None:
+    found = [Finding("event", 12, "a hash differs"), Finding("file", None, "not readable: \udcff")]
+    lines = text(render_work.findings(found, Format.TABLE)).splitlines()
+    assert [line.split(maxsplit=2) for line in lines] == [
+        ["WHERE", "SYNC", "WHAT"],
+        ["event", "12", "a hash differs"],
+        ["file", "-", "not readable: \N{REPLACEMENT CHARACTER}"],
+    ]
+    assert json.loads(text(render_work.findings(found, Format.JSON)))[1]["message"] == "not readable: \\udcff"
+    assert render_work.verdict(found, deep=True).startswith("damage: 2 findings")
+
+
+def test_a_sound_record_prints_no_table() -> None:
+    assert text(render_work.findings([], Format.TABLE)) == ""
+    assert text(render_work.findings([], Format.JSON)) == "[]\n"
+    assert render_work.verdict([], deep=True) == "no damage found"
+    assert "--deep" in render_work.verdict([], deep=False)
