@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from cli.lazy import Command, Group
 from cli.main import program
+from tests.parsing import parse
 
 
 def walk(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -32,18 +33,6 @@ NAMES = [" ".join(path) for path in COMMANDS]
 def examples(command: click.Command) -> tuple[str, ...]:
     assert isinstance(command, Command | Group)
     return command.examples
-
-
-def parse(line: list[str]) -> click.Context:
-    """Parse a command line down to its last command, without running it."""
-    command: click.Command = program
-    context = command.make_context("orlog", line)
-    while isinstance(command, click.Group) and (rest := [*context._protected_args, *context.args]):
-        name, found, rest = command.resolve_command(context, rest)
-        assert found is not None
-        assert name is not None
-        context, command = found.make_context(name, rest, parent=context), found
-    return context
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,65 @@
+"""What README and docs show works as it is shown."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from collector import World, load, play
+from eventstore import Record
+from tests.parsing import parse
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands() -> list[str]:
+    lines = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
+    return [line.removeprefix("$ ").partition(" #")[0] for line in lines if line.startswith("$ orlog ")]
+
+
+@pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "toml")])
+def test_source_files_in_the_docs_can_be_read(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "shown.toml"
+    file.write_text(text, encoding="utf-8")
+    assert load(file).resources
+
+
+def test_rules_for_a_strangers_repository_take_five_lines() -> None:
+    assert len(blocks(ROOT / "README.md", "toml")[0].splitlines()) == 5
+
+
+@pytest.mark.parametrize("line", commands())
+def test_commands_in_the_docs_are_commands(line: str) -> None:
+    words = shlex.split(line)[1:]
+    if words != ["--help"]:
+        parse(words)
+
+
+def test_the_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    world = World(1, start=datetime(2025, 5, 30, tzinfo=UTC), days=4, models=3, failures=0)
+    with Record.open(tmp_path / "data", write=True) as record:
+        play(record, world)
+    (example,) = blocks(ROOT / "README.md", "python")
+    example = example.replace("openai/gpt-4.1", world.models[0])
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(example, "README.md", "exec"), {})
+    assert world.models[0] in printed.getvalue()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_in_the_docs_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
