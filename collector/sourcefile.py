@@ -122,7 +122,7 @@ def _resources(tables: Any, source: str) -> tuple[Resource, ...]:
         try:
             resources.append(_resource(resource_table, source))
         except BadRules as error:
-            raise BadRules(error.reason, field=f"{where}.{error.field}") from None
+            raise type(error)(error.reason, field=f"{where}.{error.field}") from None
     check_together(resources)
     return tuple(resources)
 

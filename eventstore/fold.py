@@ -129,15 +129,14 @@ def decide(listings: Sequence[Seen], live: Live) -> Decision:
 
 
 def _show(seen: Seen, live: Live, shown: _Shown, issues: list[Issue]) -> None:
-    listing = seen.listing
+    listing, documents = seen.listing, shown.documents
     source = listing.scope.source
     for key, item in _with_keys(seen, live):
         for category, document in item.parts:
             entity = (source, category, key)
-            other = shown.documents.get(entity)
-            if other is not None and other[0].digest != document.digest:
+            if entity in documents and documents[entity][0].digest != document.digest:
                 issues.append(_conflict(entity, listing))
-            shown.documents[entity] = (document, seen)
+            documents[entity] = (document, seen)
     for category in listing.categories:
         shown.present.setdefault((source, category), set()).update(listing.present)
 
@@ -147,17 +146,23 @@ def _conflict(entity: EntityKey, listing: Listing) -> Issue:
     return Issue("conflict", message, listing.attempt, key=entity[2])
 
 
-def _with_keys(seen: Seen, live: Live) -> Iterator[tuple[str, Item]]:
+def _with_keys(seen: Seen, live: Live) -> Iterable[tuple[str, Item]]:
     """The items with their keys, numbered where several compete for one (in place of the first of them)."""
-    listing = seen.listing
-    groups: dict[str, list[Item]] = {}
-    for item in listing.items:
-        groups.setdefault(item.key, []).append(item)
+    items = seen.listing.items
+    keys = {item.key for item in items}
+    # a numbered entity that the listing does not show under its own key may be an item of the plain one
+    numbered = [key for _, _, key in live.held_by(seen.scope) if key not in keys and "#" in key]
+    if len(keys) == len(items) and not numbered:
+        return ((item.key, item) for item in items)
+    return _numbered(seen, live)
+
+
+def _numbered(seen: Seen, live: Live) -> Iterator[tuple[str, Item]]:
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for item in seen.listing.items:
+        groups[item.key].append(item)
     numbers = _live_numbers(seen, live, groups)
     for key, items in groups.items():
-        if len(items) == 1 and numbers.get(key, {}).keys() <= {1}:
-            yield key, items[0]
-            continue
         documents = {number: _whole_of(seen, live, numbered) for number, numbered in numbers.get(key, {}).items()}
         for item, number in zip(items, duplicates.assign(items, documents), strict=True):
             if number is not None:
@@ -165,13 +170,9 @@ def _with_keys(seen: Seen, live: Live) -> Iterator[tuple[str, Item]]:
 
 
 def _live_numbers(seen: Seen, live: Live, groups: Mapping[str, Sequence[Item]]) -> dict[str, dict[int, str]]:
-    """For each key of the listing that has numbered live entities (or several items): number to live key."""
-    several = {key for key, items in groups.items() if len(items) > 1}
-    held = live.held_by(seen.scope)
+    """For each key of the listing the live entities that are numbered ones of it, or it itself: number to live key."""
     found: dict[str, dict[int, str]] = defaultdict(dict)
-    if not several and not any("#" in key for _, _, key in held):
-        return found
-    for _, category, key in held:
+    for _, category, key in live.held_by(seen.scope):
         if category == seen.listing.categories[0]:
             base, number = duplicates.split_number(key, groups)
             if base in groups:
@@ -191,15 +192,18 @@ def _whole_of(seen: Seen, live: Live, key: str) -> Callable[[], duplicates.Whole
 
 def _observe(entity: EntityKey, document: Document, seen: Seen, live: Live, decision: Decision) -> None:
     head = live.get(entity)
-    parent = seen.listing.parent
-    parent_category, parent_key = (parent.category, parent.key) if parent else (None, None)
-    if head is None or head.digest != document.digest:
-        kind = Kind.APPEARED if head is None else Kind.CHANGED
-        decision.drafts.append(Draft(kind, entity, parent_category, parent_key, seen.scope, document, head))
+    if head is not None and head.digest == document.digest:
+        decision.unchanged += 1
+        if not seen.listing.complete or head.scope != seen.scope:
+            decision.sightings.append(Sighting(entity, seen.scope, *_parent(seen.listing)))
         return
-    decision.unchanged += 1
-    if not seen.listing.complete or head.scope != seen.scope:
-        decision.sightings.append(Sighting(entity, seen.scope, parent_category, parent_key))
+    kind = Kind.APPEARED if head is None else Kind.CHANGED
+    decision.drafts.append(Draft(kind, entity, *_parent(seen.listing), seen.scope, document, head))
+
+
+def _parent(listing: Listing) -> tuple[str | None, str | None]:
+    """Category and key of the parent."""
+    return (None, None) if listing.parent is None else (listing.parent.category, listing.parent.key)
 
 
 def _missing(

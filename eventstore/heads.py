@@ -60,7 +60,7 @@ class Heads:
 
     def get(self, entity: EntityKey) -> Head | None:
         """See `fold.Live`."""
-        known = self.known(entity)
+        known = self._known.get(entity) or self.known(entity)
         return None if known is None else known.head
 
     def children(self, source: str, category: str, key: str) -> Iterable[Head]:

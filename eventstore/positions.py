@@ -31,7 +31,8 @@ class Position(msgspec.Struct, frozen=True):
 def find_position(db: sqlite3.Connection, generation: int, at: Instant | None) -> Position:
     """The place that an instant comes to; None is the head. Raises `BeyondHead`."""
     if at is None:
-        row = db.execute(f"{_SELECT} ORDER BY id DESC LIMIT 1", (generation,)).fetchone()
+        # by time, which increases with the entry (L2): for that there is an index
+        row = db.execute(f"{_SELECT} ORDER BY observed_at DESC LIMIT 1", (generation,)).fetchone()
     elif isinstance(at, datetime):
         query = f"{_SELECT} AND observed_at <= ? ORDER BY observed_at DESC LIMIT 1"
         row = db.execute(query, (generation, to_ms(at))).fetchone()

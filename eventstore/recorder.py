@@ -30,6 +30,7 @@ class Recorder:
         self.generation = self._generation = generation
         self._heads = Heads(db, generation)
         self._categories: dict[tuple[str, str], int] = {}
+        self._confirmed = confirmation.Confirmations(db, generation, 0)  # before the entry that is being written
         self._events_since: dict[int, int] = {}  # the last catalogue keyframe, by category
         self._live: dict[int, int] = {}  # entities, by category
         self._requested: dict[int, int] = {}  # when an attempt was asked, milliseconds
@@ -41,6 +42,7 @@ class Recorder:
         seen = [Seen(self._archive.scope_id(listing.scope), listing) for listing in listings]
         self._register_categories(entry, listings)
         decision = decide(seen, self._heads)
+        self._confirmed = confirmation.Confirmations(self._db, self._generation, entry - 1)
         self._write_listings(entry, seen)
         last = self._write_events(entry, first, decision.drafts)
         self._write_exceptions(entry, decision)
@@ -59,7 +61,8 @@ class Recorder:
             raise EventStoreError(f"sync {sync} is not closed: it cannot be recorded yet")
         entry = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()[0]
         head = self._db.execute(
-            "SELECT seq, observed_at FROM entry WHERE generation = ? AND kind = 'sync' ORDER BY id DESC LIMIT 1",
+            "SELECT seq, observed_at FROM entry WHERE generation = ? AND kind = 'sync' "
+            "ORDER BY observed_at DESC LIMIT 1",
             (self._generation,),
         ).fetchone()
         seq, observed_at = (0, at[0]) if head is None else (head[0], max(at[0], head[1] + 1))
@@ -153,14 +156,7 @@ class Recorder:
     def _not_before(self, entry: int, draft: Draft, known: Known | None) -> int | None:
         """When the opposite was last confirmed: the old value, or (of what appears) the absence."""
         if known is not None and known.head is not None:
-            attempt = confirmation.confirming_attempt(
-                self._db,
-                self._generation,
-                entity=known.id,
-                scope=known.scope,
-                since=known.entry,
-                until=entry - 1,
-            )
+            attempt = self._confirmed.of(known.id, known.scope, known.entry)
             return None if attempt is None else self._asked(attempt)
         gone = 0 if known is None else known.entry
         absent = confirmation.last_absent(

@@ -45,6 +45,7 @@ CREATE TABLE sync_rules (
     rules INTEGER NOT NULL,
     PRIMARY KEY (resource, sync)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX sync_rules_sync ON sync_rules (sync);
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY,
     sync INTEGER NOT NULL,
@@ -151,6 +152,7 @@ CREATE TABLE listing_{g} (
     attempt INTEGER NOT NULL,
     PRIMARY KEY (scope, complete, entry)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX listing_entry_{g} ON listing_{g} (entry);
 CREATE TABLE sighting_{g} ( -- confirmations that no complete listing of the entity's scope implies
     entity INTEGER NOT NULL,
     entry INTEGER NOT NULL,
@@ -159,17 +161,20 @@ CREATE TABLE sighting_{g} ( -- confirmations that no complete listing of the ent
     parent TEXT,
     PRIMARY KEY (entity, entry)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX sighting_entry_{g} ON sighting_{g} (entry);
 CREATE TABLE unconfirmed_{g} ( -- present in a complete listing, but unreadable there
     entity INTEGER NOT NULL,
     entry INTEGER NOT NULL,
     PRIMARY KEY (entity, entry)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX unconfirmed_entry_{g} ON unconfirmed_{g} (entry);
 CREATE TABLE unread_{g} ( -- keys of unreadable items in complete listings: no evidence of absence
     scope INTEGER NOT NULL,
     key TEXT NOT NULL,
     entry INTEGER NOT NULL,
     PRIMARY KEY (scope, key, entry)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX unread_entry_{g} ON unread_{g} (entry);
 CREATE TABLE issue_{g} (
     id INTEGER PRIMARY KEY,
     entry INTEGER NOT NULL,
