@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import shlex
+import shutil
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -61,11 +64,19 @@ def _tour(record: Record, played: Played, took: float, place: Path) -> Iterator[
     yield from _times(record)
     yield ""
     yield "Try it yourself:"
-    yield f"  export ORLOG_DATA={place}"
-    yield "  orlog status"
-    yield f"  orlog replay model --at {_middle(record):%Y-%m-%d}"
-    yield "  orlog log endpoint --since -7d"
-    yield "  orlog verify --deep"
+    yield f"  export ORLOG_DATA={shlex.quote(str(place))}"
+    for words in (
+        "status",
+        f"replay model --at {_middle(record):%Y-%m-%d}",
+        "log endpoint --since -7d",
+        "verify --deep",
+    ):
+        yield f"  {_program()} {words}"
+
+
+def _program() -> str:
+    """What to type for orlog: where it is on no PATH, as in a checkout, the way that it was called."""
+    return "orlog" if shutil.which("orlog") or not sys.argv[0].endswith("orlog") else shlex.quote(sys.argv[0])
 
 
 def _laid_down(record: Record, played: Played, took: float) -> Iterator[str]:

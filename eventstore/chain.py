@@ -43,7 +43,7 @@ SELECT 'listing', s.source, s.resource, s.params, l.attempt, l.complete
 FROM listing_{g} l LEFT JOIN scope s ON s.id = l.scope WHERE l.entry = ? ORDER BY s.source, s.resource, s.params
 """
 _CATEGORIES: Final = """
-SELECT 'category', source, name, resource FROM category_{g} WHERE entry = ? ORDER BY source, name
+SELECT 'category', id, source, name, resource FROM category_{g} WHERE entry = ? ORDER BY id
 """
 _SIGHTINGS: Final = """
 SELECT 'sighting', c.source, c.name, t.key, s.source, s.resource, s.params, i.parent_category, i.parent
@@ -66,7 +66,7 @@ FROM event_{g} e LEFT JOIN entity_{g} t ON t.id = e.entity LEFT JOIN category_{g
 LEFT JOIN scope s ON s.id = e.scope WHERE e.seq > ? AND e.seq <= ? AND e.entry = ? ORDER BY e.seq
 """
 _ISSUES: Final = """
-SELECT 'issue', attempt, code, key, path, message FROM issue_{g} WHERE entry = ? ORDER BY attempt, id
+SELECT 'issue', id, attempt, code, key, path, message FROM issue_{g} WHERE entry = ? ORDER BY id
 """
 
 

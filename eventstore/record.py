@@ -73,6 +73,8 @@ class Record:
                 _migrate(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            with sqlite.transaction(connection, write=True):
+                generations.discard_unfinished(connection)  # else the next sync would stand in the middle of it
             path.chmod(0o600)
             return cls(path, connection, lock)
         except BaseException:

@@ -15,7 +15,7 @@ from eventstore.canonical import NOTHING_DIGEST, Document, encode
 from eventstore.errors import CategoryTaken, EventStoreError
 from eventstore.fold import Decision, Draft, Head, Seen, Sighting, decide
 from eventstore.heads import Heads, Known
-from eventstore.model import Issue, Kind, Listing, Recorded, Status, from_ms
+from eventstore.model import Issue, Kind, Listing, Recorded, Scope, Status, from_ms
 from eventstore.patch import diff
 
 REQUESTED_KEPT: Final = 10_000  # attempts whose time is remembered
@@ -30,6 +30,7 @@ class Recorder:
         self.generation = self._generation = generation
         self._heads = Heads(db, generation)
         self._categories: dict[tuple[str, str], int] = {}
+        self._owners: dict[tuple[str, str], str] = {}  # resources, by category
         self._confirmed = confirmation.Confirmations(db, generation, 0)  # before the entry that is being written
         self._events_since: dict[int, int] = {}  # the last catalogue keyframe, by category
         self._live: dict[int, int] = {}  # entities, by category
@@ -250,27 +251,22 @@ class Recorder:
     def _register_categories(self, entry: int, listings: Sequence[Listing]) -> None:
         for listing in listings:
             for name in listing.categories:
-                self._register_category(entry, listing.scope.source, name, listing.scope.resource)
+                self._register_category(entry, listing.scope, name)
 
-    def _register_category(self, entry: int, source: str, name: str, resource: str) -> None:
-        if (source, name) in self._categories:
-            return
-        table = f"category_{self._generation}"
-        row = self._db.execute(
-            f"SELECT id, resource FROM {table} WHERE source = ? AND name = ?",
-            (source, name),
-        ).fetchone()
-        if row is None:
-            values = (source, name, resource, entry)
-            cursor = self._db.execute(
-                f"INSERT INTO {table} (source, name, resource, entry) VALUES (?, ?, ?, ?)", values
-            )
-            row = (cursor.lastrowid, resource)
-        if row[1] != resource:
+    def _register_category(self, entry: int, scope: Scope, name: str) -> None:
+        if (scope.source, name) not in self._owners:
+            table = f"category_{self._generation}"
+            query = f"SELECT id, resource FROM {table} WHERE source = ? AND name = ?"
+            row = self._db.execute(query, (scope.source, name)).fetchone()
+            if row is None:
+                insert = f"INSERT INTO {table} (source, name, resource, entry) VALUES (?, ?, ?, ?)"
+                row = (self._db.execute(insert, (scope.source, name, scope.resource, entry)).lastrowid, scope.resource)
+            self._categories[scope.source, name], self._owners[scope.source, name] = row
+        owner = self._owners[scope.source, name]
+        if owner != scope.resource:
             raise CategoryTaken(
-                f"category {name} of {source} belongs to its resource {row[1]}; {resource} cannot yield it too"
+                f"category {name} of {scope.source} belongs to its resource {owner}; {scope.resource} cannot yield it too"
             )
-        self._categories[source, name] = row[0]
 
     # -- catalogue keyframes
 

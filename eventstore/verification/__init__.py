@@ -31,14 +31,17 @@ def verify(
     progress = progress or Silent()
     connection = sqlite.connect(record.path, write=False)
     connection.text_factory = _text
+    findings: list[Finding] = []
     try:
         with sqlite.transaction(connection, write=False):
-            return checks.run(connection, deep=deep, root=root, progress=progress)
+            for finding in checks.run(connection, deep=deep, root=root, progress=progress):
+                findings.append(finding)  # noqa: PERF402  # what was found before it cannot be read on counts
     except (sqlite3.Error, EventStoreError, OverflowError) as error:
-        return [Finding("file", None, f"the record cannot be read to its end: {error}")]
+        findings.append(Finding("file", None, f"the record cannot be read to its end: {error}"))
     finally:
         connection.close()
         progress.finish()
+    return findings
 
 
 def _text(stored: bytes) -> str:

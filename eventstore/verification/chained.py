@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from eventstore import chain, schema
 from eventstore.progress import Progress
+from eventstore.verification import naming
 from eventstore.verification.finding import Finding, digest_or_none
 
 _ENTRIES = "SELECT id, generation, kind, sync, observed_at, seq, digest, root FROM entry ORDER BY id"
@@ -23,10 +24,18 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     before = _Before()
     for expected, row in enumerate(entries, 1):
         if row[0] != expected:
-            yield Finding("entry", row[3], f"entry {expected} of the chain is missing")
+            yield from _gap(db, current, expected, entries)
             return
         yield from before.check(db, row, current)
         progress.advance()
+
+
+def _gap(db: sqlite3.Connection, current: int, missing: int, entries: Sequence[tuple[Any, ...]]) -> Iterator[Finding]:
+    # one entry less than there were leaves the others' numbers as they are; any other number has been altered
+    syncs = {row[3] for row in entries if not 0 < row[0] <= len(entries) + 1}
+    syncs |= naming.of_missing(db, current, missing)
+    for sync in sorted(syncs - {None}) or [None]:
+        yield Finding("entry", sync, f"entry {missing} of the chain is missing")
 
 
 class _Before:
@@ -47,6 +56,9 @@ class _Before:
             yield from self._check_order(entry, sync, observed_at, seq)
         if not (kind == "sync" and generation < current) and self._digest(db, row) != digest:
             yield Finding("entry", sync, f"what entry {entry} commits to ({_name(kind, sync)}) has been altered")
+            if kind == "sync":
+                for other in sorted(naming.of_altered(db, generation, entry, observed_at)):
+                    yield Finding("entry", other, f"entry {entry}, which is altered, seems to be of this sync")
         self.root = root
         if kind == "sync" and generation >= current:
             self.seq, self.observed_at = seq, observed_at
@@ -69,7 +81,8 @@ class _Before:
     def _digest(self, db: sqlite3.Connection, row: tuple[Any, ...]) -> bytes | None:
         entry, generation, kind, _, _, seq, _, _ = row
         if kind == "schema":
-            return digest_or_none(chain.schema_lines(db, seq))
+            migrations = list(chain.schema_lines(db, seq))
+            return digest_or_none(migrations) if len(migrations) == seq else None
         if kind == "generation":
             return digest_or_none(chain.generation_lines(db, generation)) if seq == 0 else None
         if kind == "sync" and isinstance(seq, int):

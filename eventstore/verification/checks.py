@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 from eventstore import generations
 from eventstore.errors import Damaged
@@ -11,23 +12,21 @@ from eventstore.verification import answers, chained, folded, journal
 from eventstore.verification.finding import Finding
 
 
-def run(db: sqlite3.Connection, *, deep: bool, root: str | None, progress: Progress) -> list[Finding]:
+def run(db: sqlite3.Connection, *, deep: bool, root: str | None, progress: Progress) -> Iterator[Finding]:
     """See `verify`; `db` reads texts leniently."""
-    findings = [
-        Finding("file", None, f"SQLite says: {row[0]}")
-        for row in db.execute("PRAGMA integrity_check(20)")
-        if row[0] != "ok"
-    ]
-    findings += journal.check(db, progress)
-    findings += chained.check(db, progress)
+    for (said,) in db.execute("PRAGMA integrity_check(20)").fetchall():
+        if said != "ok":
+            yield Finding("file", None, f"SQLite says: {said}")
+    yield from journal.check(db, progress)
+    yield from chained.check(db, progress)
     if root is not None:
-        findings += chained.check_root(db, root)
+        yield from chained.check_root(db, root)
     try:
         generation = generations.current(db)
     except Damaged as error:
-        return [*findings, Finding("generation", None, str(error))]
-    findings += chained.check_strays(db, generation)
+        yield Finding("generation", None, str(error))
+        return
+    yield from chained.check_strays(db, generation)
     if deep:
-        findings += answers.check(db, progress)
-        findings += folded.check(db, generation, progress)
-    return findings
+        yield from answers.check(db, progress)
+        yield from folded.check(db, generation, progress)
