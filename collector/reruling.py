@@ -6,7 +6,7 @@ from collector.extract import Extracted
 from collector.recording import TICK, Recording
 from collector.rules import Extraction
 from collector.source import Resource
-from eventstore import Cause, Record, Scope
+from eventstore import CategoryTaken, Cause, Record, Scope
 
 
 def take_up(record: Record, resource: Resource) -> bool:
@@ -14,13 +14,23 @@ def take_up(record: Record, resource: Resource) -> bool:
 
     Where they changed, each scope's last answer is read again and the differences laid down as a sync of cause
     `rules`. Rules that give entities other keys cannot follow what is recorded: what is archived under them waits for
-    `rebuild_log`.
+    `rebuild_log`. Raises `CategoryTaken`.
     """
+    _check_categories(record, resource)
     known = record.archive.rules(resource.address)
     rules = resource.extraction.rules
     if known is not None and known.hash != rules.hash:
         _change(record, resource, same_keys=_same_keys(Extraction.from_rules(known.text), resource.extraction))
     return not _waiting(record, resource.address)
+
+
+def _check_categories(record: Record, resource: Resource) -> None:
+    """Raise `CategoryTaken` before anything is archived that could never be recorded."""
+    owners = {(each.source, each.name): each.resource for each in record.log.categories()}
+    for name in resource.extraction.categories:
+        owner = owners.get((resource.source, name), resource.name)
+        if owner != resource.name:
+            raise CategoryTaken(f"category {name} of {resource.source} belongs to its resource {owner}")
 
 
 def _same_keys(before: Extraction, after: Extraction) -> bool:

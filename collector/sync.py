@@ -9,11 +9,12 @@ from typing import Final
 
 import msgspec
 
+from collector.errors import BadRules
 from collector.paths import request_path
 from collector.recording import Recording, arrival, recover
 from collector.reruling import take_up
 from collector.source import Resource, Source
-from collector.transport import Transport
+from collector.transport import Answer, Transport
 from eventstore import Cause, Record, Recorded, Request, Scope, UnknownCategory
 
 ARCHIVED_TOGETHER: Final = 50  # answers in one transaction: what a kill can lose
@@ -76,11 +77,16 @@ class _Sync:
 
     def _request(self, resource: Resource, scope: Scope) -> Request:
         requested_at = self._now()
-        path = request_path(resource.path or "", dict(scope.params))
-        answer = self._transport.ask(path, dict(scope.params))
+        answer = self._answer(resource, dict(scope.params))
         self._asked += 1
         self._failed += answer.error is not None
         return Request(scope, requested_at, self._now(), answer.status, answer.body, answer.error, dict(answer.headers))
+
+    def _answer(self, resource: Resource, params: dict[str, str]) -> Answer:
+        try:
+            return self._transport.ask(request_path(resource.path or "", params), params)
+        except BadRules as error:  # a key that an API gave, and that would lead elsewhere: nothing is asked
+            return Answer(params, None, None, error=str(error))
 
     def _parents(self, resource: Resource) -> list[str]:
         """The keys of the parent category that are live, or were listed just now."""

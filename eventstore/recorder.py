@@ -264,9 +264,8 @@ class Recorder:
             self._categories[scope.source, name], self._owners[scope.source, name] = row
         owner = self._owners[scope.source, name]
         if owner != scope.resource:
-            raise CategoryTaken(
-                f"category {name} of {scope.source} belongs to its resource {owner}; {scope.resource} cannot yield it too"
-            )
+            taken = f"category {name} of {scope.source} belongs to its resource {owner}"
+            raise CategoryTaken(f"{taken}; {scope.resource} cannot yield it too")
 
     # -- catalogue keyframes
 
