@@ -19,7 +19,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 $(shell [ "$$(cat $(VENV)/.locked 2>/dev/null)" = "$(CURDIR)" ] && $(VENV)/bin/python -c '' 2>/dev/null \
 	|| rm -f $(VENV)/.locked)
 
-.PHONY: help setup demo test quick test-long check format bench mutation lock clean
+.PHONY: help setup demo test quick test-long check format bench planted mutation lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -51,6 +51,9 @@ format: setup  ## format, and mend what ruff can
 
 bench: setup .cache/bench/.locked  ## speed and size beside git-history's, on the recordings
 	GIT_HISTORY=.cache/bench/bin/git-history $(VENV)/bin/python -m bench $(ARGS)
+
+planted: setup  ## plant bugs in a copy of the tree, one by one; the tests must find each
+	$(VENV)/bin/python -m tests.planted
 
 mutation: setup  ## mutation testing of what [tool.mutmut] in pyproject.toml names; survivors at the end
 	CI=true $(VENV)/bin/mutmut run $(ARGS)

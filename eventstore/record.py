@@ -73,9 +73,9 @@ class Record:
                 _migrate(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
+            path.chmod(0o600)
             with sqlite.transaction(connection, write=True):
                 generations.discard_unfinished(connection)  # else the next sync would stand in the middle of it
-            path.chmod(0o600)
             return cls(path, connection, lock)
         except BaseException:
             if connection is not None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # How long an example takes says something about the machine, not about orlog: neither deadlines nor "too slow".
 # Built upon hypothesis' own default by name: where CI is set, it would begin from its profile for CI.
@@ -18,6 +18,9 @@ settings.register_profile("default", _ANY_MACHINE)
 # CI judges a change, not its luck: the same examples each time. `default` on a desk searches on.
 settings.register_profile("ci", _ANY_MACHINE, derandomize=True, database=None)
 settings.register_profile("long", _ANY_MACHINE, max_examples=5000, stateful_step_count=100)
+# for `make planted`: that a test fails is enough, by which example is not asked
+_UNSHRUNK = (Phase.explicit, Phase.generate)
+settings.register_profile("planted", _ANY_MACHINE, max_examples=40, derandomize=True, database=None, phases=_UNSHRUNK)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 _UNSET = ("ORLOG_DATA", "ORLOG_ADMIN_TOKEN", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "GIT_DIR", "GIT_WORK_TREE", "TZ")
