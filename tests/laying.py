@@ -1,0 +1,106 @@
+"""Laying steps of a history down in a record, and in the model of it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from eventstore import Cause, Listing, Record, Recorded, Request, Rules, Scope, from_ms, to_ms
+from tests.model import Model
+from tests.properties.histories import START, Question, Step
+
+RULES: Final = Rules(hashlib.sha256(b"{}").hexdigest(), "{}")
+
+
+class Laid(NamedTuple):
+    """What was archived of a step: enough to record it again, and what the model observes."""
+
+    sync: int
+    at: int
+    asked: dict[int, int]
+    listings: tuple[Listing, ...]
+
+
+@functools.cache
+def _empty() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        with Record.open(folder, write=True) as record:
+            path = record.path
+        return path.read_bytes()
+
+
+@contextlib.contextmanager
+def new_record() -> Iterator[Record]:
+    """An empty record in a folder that goes when it is closed.
+
+    It does not wait for the disk, which is what most of the time would be spent on.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "record.db").write_bytes(_empty())
+        with Record.open(folder, write=True) as record:
+            record._db.execute("PRAGMA synchronous = OFF")
+            yield record
+
+
+@contextlib.contextmanager
+def laid_record(history: Iterable[Step]) -> Iterator[tuple[Record, Model]]:
+    """A record of a history, and the model of it."""
+    with new_record() as record:
+        model = Model()
+        for step in history:
+            lay_down(record, model, step)
+        yield record, model
+
+
+def lay_down(record: Record, model: Model, step: Step) -> tuple[Laid, Recorded]:
+    """Lay a step down in both, in one transaction."""
+    if step.cold:
+        record.archive.forget()
+        record.log.forget()
+    with record.transaction():
+        laid = archive(record, step)
+        recorded = record.log.record(laid.sync, laid.listings)
+    model.observe(*laid)
+    return laid, recorded
+
+
+def archive(record: Record, step: Step) -> Laid:
+    """Archive a step: the first half of laying it down. Needs a transaction."""
+    rules = {f"{question.scope.source}.{question.scope.resource}": RULES for question in step.questions}
+    opened_at = min((question.requested_at for question in step.questions), default=step.at)
+    sync = record.archive.open_sync(Cause.SYNC, opened_at=opened_at, rules=rules)
+    numbers = record.archive.add(sync, [request_of(question) for question in step.questions])
+    record.archive.close_sync(sync, at=step.at)
+    attempts = dict(zip(numbers, step.questions, strict=True))
+    return Laid(
+        sync,
+        to_ms(step.at),
+        {attempt: to_ms(question.requested_at) for attempt, question in attempts.items()},
+        tuple(
+            msgspec.structs.replace(question.listing, attempt=attempt)
+            for attempt, question in attempts.items()
+            if question.listing is not None
+        ),
+    )
+
+
+def request_of(question: Question) -> Request:
+    """What is archived of a question: some bytes with the documents in them, or an error."""
+    if question.listing is None:
+        return Request(question.scope, question.requested_at, question.received_at, error="timed out")
+    parts = (document for item in question.listing.items for _, document in item.parts)
+    body = b"\n".join(document.canonical for document in parts)
+    return Request(question.scope, question.requested_at, question.received_at, 200, body)
+
+
+def step_of(number: int, scope: Scope, listing: Listing | None) -> Step:
+    """A sync that asks one scope, `number` hours after the start."""
+    at = from_ms(START + number * 3_600_000)
+    return Step(at, (Question(scope, at, at, listing),))
