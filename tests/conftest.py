@@ -20,7 +20,7 @@ settings.register_profile("ci", _ANY_MACHINE, derandomize=True, database=None)
 settings.register_profile("long", _ANY_MACHINE, max_examples=5000, stateful_step_count=100)
 # for `make planted`: that a test fails is enough, by which example is not asked
 _UNSHRUNK = (Phase.explicit, Phase.generate)
-settings.register_profile("planted", _ANY_MACHINE, max_examples=40, derandomize=True, database=None, phases=_UNSHRUNK)
+settings.register_profile("planted", _ANY_MACHINE, max_examples=25, derandomize=True, database=None, phases=_UNSHRUNK)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 _UNSET = ("ORLOG_DATA", "ORLOG_ADMIN_TOKEN", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "GIT_DIR", "GIT_WORK_TREE", "TZ")

@@ -1,0 +1,145 @@
+"""A process that dies at one SQL statement after another, and what the next one makes of what it left.
+
+`python -m tests.faults.dying WORK FOLDER STEP` does WORK in a process that is killed at its first statement; then in
+another, which is killed at statement 1 + STEP; and so on, until it comes to its end. After each death the work is done
+again and must end where it would have ended. Prints how often it died. A process of its own, for it forks.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from collector import Answer, Clock, FilesHistory, Resource, Source, import_history, rebuild_log, resolve, sync_source
+from eventstore import Record, sqlite, verify
+
+START: Final = datetime(2025, 1, 1, tzinfo=UTC)
+RULES: Final = '[[resource]]\nname = "things"\ncategory = "thing"\nitems = ""\nkey = "{id}"\npath = "/things"\n'
+
+
+class Things:
+    """A transport that answers with two things."""
+
+    def ask(self, path: str, params: Any) -> Answer:
+        return Answer(params, 200, b'[{"id": "a", "n": "' + path.encode() + b'"}, {"id": "sync"}]')
+
+
+def things(folder: Path) -> Resource:
+    return resolve(str(folder / "shop.toml"))
+
+
+def prepare(folder: Path) -> None:
+    """Write the rules, and answers to import."""
+    (folder / "shop.toml").write_text(RULES)
+    (folder / "saved").mkdir()
+    for number in range(4):
+        text = f'[{{"id": "a", "n": {number}}}, {{"id": "b{number}"}}, {{"id": "twin"}}, {{"id": "twin", "n": 1}}]'
+        at = START + timedelta(hours=number)
+        (folder / "saved" / f"{at:%Y-%m-%dT%H}.json").write_text(text if number != 2 else text[:-1])
+
+
+def lay_down(folder: Path, data: Path) -> None:
+    with Record.open(data, write=True) as record:
+        import_history(record, things(folder), FilesHistory(folder / "saved", pattern="{time:%Y-%m-%dT%H}.json"))
+
+
+def rebuild(_: Path, data: Path) -> None:
+    with Record.open(data, write=True) as record:
+        rebuild_log(record, now=START)
+
+
+def sync(folder: Path, data: Path) -> None:
+    resource = things(folder)
+    clock = Clock(START + timedelta(days=1))
+    with Record.open(data, write=True) as record:
+        sync_source(record, Source(resource.source, (resource,)), Things(), now=clock)
+
+
+WORKS: Final[dict[str, tuple[list[Callable[[Path, Path], None]], Callable[[Path, Path], None]]]] = {
+    "import": ([], lay_down),
+    "rebuild": ([lay_down], rebuild),
+    "sync": ([lay_down], sync),
+}
+
+
+def die_at(statement: int) -> None:
+    """Have this process killed when it comes to that statement of any connection that it opens from now on."""
+    left = [statement]
+    connect = sqlite.connect
+
+    def count(_: str) -> None:
+        left[0] -= 1
+        if left[0] <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def connected(path: Path, *, write: bool) -> sqlite3.Connection:
+        connection = connect(path, write=write)
+        connection.set_trace_callback(count)
+        return connection
+
+    sqlite.connect = connected
+
+
+def dies(work: Callable[[Path, Path], None], folder: Path, data: Path, statement: int) -> bool:
+    """Do the work in a process that is killed at that statement; whether it came so far."""
+    child = os.fork()
+    if child == 0:
+        die_at(statement)
+        work(folder, data)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert status in (0, signal.SIGKILL), status
+    return status != 0
+
+
+def left_sound(data: Path) -> None:
+    """Whatever is there can be read, and is right."""
+    if (data / "record.db").exists():
+        with Record.open(data) as record:
+            assert verify(record, deep=True) == []
+
+
+def ended(data: Path) -> list[Any]:
+    """Where the work ended: the log, and what stands."""
+    with Record.open(data) as record:
+        assert verify(record, deep=True) == []
+        assert record.archive.unfinished() == []
+        events = [(event.entity, event.kind, event.hash, event.body) for event in record.log.events()]
+        return [events, {key: state.hash for key, state in record.log.catalogue("thing").items()}]
+
+
+def main(name: str, folder: Path, step: int) -> int:
+    prepare(folder)
+    before, work = WORKS[name]
+    for each in before:
+        each(folder, folder / "before")
+    undisturbed = copied(folder, "undisturbed")
+    work(folder, undisturbed)
+    expected = ended(undisturbed)
+    deaths = 0
+    while True:
+        data = copied(folder, "data")
+        if not dies(work, folder, data, 1 + deaths * step):
+            return deaths
+        deaths += 1
+        left_sound(data)
+        work(folder, data)
+        assert ended(data) == expected, f"killed at statement {1 + (deaths - 1) * step}"
+
+
+def copied(folder: Path, name: str) -> Path:
+    shutil.rmtree(folder / name, ignore_errors=True)
+    if (folder / "before").exists():
+        shutil.copytree(folder / "before", folder / name)
+    return folder / name
+
+
+if __name__ == "__main__":
+    print(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))  # noqa: T201

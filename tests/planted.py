@@ -1,0 +1,261 @@
+"""Bugs planted on purpose: the tests must find each. `make planted` plants them one by one in a copy of the tree.
+
+Prints a table of bugs and the tests that found them. Exit code 1 where one was found by none.
+"""
+
+# ruff: noqa: T201 - it prints its table
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+ROOT: Final = Path(__file__).parents[1]
+COPIED: Final = ("eventstore", "collector", "cli", "tests", "pyproject.toml", "retention.toml")
+
+LOG: Final = ("tests/properties/test_log.py", "tests/stateful/test_log_machine.py", "tests/unit/test_fold.py")
+PATCH: Final = ("tests/properties/test_patch.py", "tests/unit/test_patch_diff.py", "tests/unit/test_patch_apply.py")
+EXTRACT: Final = ("tests/properties/test_extract.py", "tests/unit/test_extract.py")
+
+
+class Change(NamedTuple):
+    """A piece of a source file, which must be there exactly once, and what is to stand there instead."""
+
+    path: str
+    before: str
+    after: str
+
+
+class Bug(NamedTuple):
+    """A bug, the changes that make it, and the test files that are to find it."""
+
+    name: str
+    changes: tuple[Change, ...]
+    tests: tuple[str, ...] = LOG
+
+
+_WAS_BEFORE: Final = (
+    'self._db.execute(f"SELECT 1 FROM event_{self._generation} e JOIN entity_{self._generation} t ON t.id = e.entity '
+    'WHERE t.key = ? AND e.hash = ?", (each.entity[2], each.document.digest)).fetchone()'
+)
+
+BUGS: Final = (
+    Bug(
+        "`==` for equality of documents, in diff",
+        (
+            Change(
+                "eventstore/patch/values.py",
+                "    if type(left) is not type(right):\n        return False\n    try:\n",
+                "    try:\n",
+            ),
+            Change(
+                "eventstore/patch/values.py",
+                "return bool(left == right) and encode(left) == encode(right)",
+                "return bool(left == right)",
+            ),
+            Change(
+                "eventstore/patch/values.py",
+                "return type(left) is type(right) and left == right and (type(left) is not float or "
+                "repr(left) == repr(right))",
+                "return bool(left == right)",
+            ),
+        ),
+        (*LOG, *PATCH),
+    ),
+    Bug(
+        "`==` for equality of documents, in the fold",
+        (
+            Change(
+                "eventstore/fold.py",
+                "if head is not None and head.digest == document.digest:",
+                "if head is not None and live.document(head).value == document.value:",
+            ),
+        ),
+    ),
+    Bug(
+        "`<` for `<=` in the time of a state",
+        (Change("eventstore/positions.py", "AND observed_at <= ? ORDER BY", "AND observed_at < ? ORDER BY"),),
+    ),
+    Bug(
+        "`<` for `<=` in the last event of a catalogue",
+        (Change("eventstore/replay.py", "AND e.seq > ? AND e.seq <= ?", "AND e.seq > ? AND e.seq < ?"),),
+    ),
+    Bug(
+        "an empty list taken for a failure, in the fold",
+        (
+            Change(
+                "eventstore/fold.py",
+                "        if seen.listing.complete:\n            for entity",
+                "        if seen.listing.complete and seen.listing.items:\n            for entity",
+            ),
+        ),
+    ),
+    Bug(
+        "an empty list taken for a failure, in extraction",
+        (
+            Change(
+                "collector/extract.py",
+                "            found = self._reader.cut(text, params)\n",
+                "            found = self._reader.cut(text, params)\n"
+                "            if not found:\n"
+                '                return Refused(FAILED, "nothing came")\n',
+            ),
+        ),
+        EXTRACT,
+    ),
+    Bug(
+        "a failure taken for an empty list, in the fold",
+        (
+            Change(
+                "eventstore/fold.py",
+                "        if seen.listing.complete:\n            for entity",
+                "        if seen.listing.complete or not seen.listing.items:\n            for entity",
+            ),
+        ),
+    ),
+    Bug(
+        "a failure taken for an empty list, in extraction",
+        (
+            Change(
+                "collector/extract.py",
+                'return Refused(FAILED, failure or "no answer came")',
+                "return _EMPTY",
+            ),
+        ),
+        EXTRACT,
+    ),
+    Bug(
+        "`~` not escaped in pointers",
+        (
+            Change(
+                "eventstore/patch/pointer.py",
+                'return token.replace("~", "~0").replace("/", "~1")',
+                'return token.replace("/", "~1")',
+            ),
+        ),
+        (*LOG, *PATCH),
+    ),
+    Bug(
+        "`~` not unescaped in pointers",
+        (
+            Change(
+                "eventstore/patch/pointer.py",
+                'return [token.replace("~1", "/").replace("~0", "~") for token in tokens]',
+                'return [token.replace("~1", "/") for token in tokens]',
+            ),
+        ),
+        (*LOG, *PATCH),
+    ),
+    Bug(
+        "the last event of a sync lost",
+        (
+            Change(
+                "eventstore/recorder.py",
+                "for seq, draft in enumerate(drafts, first + 1):",
+                "for seq, draft in enumerate(drafts[:-1], first + 1):",
+            ),
+        ),
+    ),
+    Bug(
+        "A→B→A dropped: a document that was there before is no change",
+        (
+            Change(
+                "eventstore/recorder.py",
+                "self._write_events(entry, first, decision.drafts)",
+                "self._write_events(entry, first, [each for each in decision.drafts "
+                f"if each.head is None or each.document is None or not {_WAS_BEFORE}])",
+            ),
+        ),
+    ),
+    Bug(
+        "a duplicate key merged: of several items the last counts",
+        (
+            Change(
+                "eventstore/fold.py",
+                "if len(keys) == len(items) and not numbered:",
+                "if items:",
+            ),
+        ),
+    ),
+    Bug(
+        "duplicates merged: different ones take the number of the nearest",
+        (
+            Change(
+                "eventstore/duplicates.py",
+                "            chosen[position] = next(free)\n",
+                "            chosen[position] = 1\n",
+            ),
+        ),
+    ),
+)
+
+
+def main() -> int:
+    """Plant each bug, run its tests, print the table; first the tests must pass without any."""
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder)
+        for name in COPIED:
+            _copy(name, tree)
+        clean = failed_tests(tree, sorted({test for bug in BUGS for test in bug.tests}))
+        if clean:
+            print(f"without any bug, these fail: {', '.join(clean)}")
+            return 1
+        found = [_found(tree, bug) for bug in BUGS]
+    print(f"{sum(found)} of {len(BUGS)} planted bugs were found, in {time.monotonic() - began:.0f} s")
+    return 0 if all(found) else 1
+
+
+def _copy(name: str, tree: Path) -> None:
+    if (ROOT / name).is_dir():
+        shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    else:
+        shutil.copy(ROOT / name, tree)
+
+
+def _found(tree: Path, bug: Bug) -> bool:
+    paths = sorted({change.path for change in bug.changes})
+    originals = {path: (tree / path).read_text(encoding="utf-8") for path in paths}
+    for path, text in planted(bug, originals).items():
+        (tree / path).write_text(text, encoding="utf-8")
+    tests = failed_tests(tree, bug.tests)
+    for path, text in originals.items():
+        (tree / path).write_text(text, encoding="utf-8")
+    print(bug.name)
+    print("".join(f"    {test}\n" for test in tests) or "    NOT FOUND\n", end="", flush=True)
+    return bool(tests)
+
+
+def planted(bug: Bug, texts: dict[str, str]) -> dict[str, str]:
+    """The texts (by path) with a bug in them. Raises `ValueError` where a piece is not there exactly once."""
+    texts = dict(texts)
+    for change in bug.changes:
+        if texts[change.path].count(change.before) != 1:
+            msg = f"{change.path} does not have {change.before!r} exactly once: plant {bug.name!r} anew"
+            raise ValueError(msg)
+        texts[change.path] = texts[change.path].replace(change.before, change.after)
+    return texts
+
+
+def failed_tests(tree: Path, files: list[str] | tuple[str, ...]) -> list[str]:
+    """Run test files of a tree; return the tests that failed, `FILE::TEST`, without parameters.
+
+    Raises `RuntimeError` if they did not run.
+    """
+    options = ["-q", "-rfE", "--tb=no", "-n", "auto", "-p", "no:cacheprovider", "--hypothesis-profile=planted"]
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, *files], cwd=tree, capture_output=True, text=True, check=False
+    )
+    if run.returncode not in {0, 1}:
+        raise RuntimeError(run.stdout + run.stderr)
+    return sorted({match[1] for match in re.finditer(r"^(?:FAILED|ERROR) tests/([^\s\[]+)", run.stdout, re.MULTILINE)})
+
+
+if __name__ == "__main__":
+    sys.exit(main())
