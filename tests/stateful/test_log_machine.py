@@ -172,5 +172,7 @@ class LogMachine(RuleBasedStateMachine):
         return building
 
 
-LogMachine.TestCase.settings = settings(max_examples=settings().max_examples // 2, stateful_step_count=20)
+LogMachine.TestCase.settings = settings(
+    max_examples=settings().max_examples // 2, stateful_step_count=settings().stateful_step_count // 2
+)
 TestLog = LogMachine.TestCase

@@ -14,6 +14,7 @@ from eventstore import (
     Category,
     CategoryTaken,
     Cause,
+    Damaged,
     Document,
     Entity,
     EventStoreError,
@@ -251,3 +252,78 @@ def test_a_state_without_a_confirmation_is_damaged(record: Record) -> None:
     with pytest.raises(BrokenHistory, match="event 1 has no attempt") as broken:
         record.log.state(Entity("api", "model", "a"))
     assert broken.value.seq == 1
+
+
+def test_a_document_is_read_from_its_last_keyframe_on(record: Record) -> None:
+    """However long the history before it was: nothing of that is needed."""
+    for hour in range(20):
+        lay(record, hour, {"a": {"n": hour, "long": LONG}, "b": {"n": 0}})
+    (keyframe,) = record._db.execute("SELECT max(seq) FROM keyframe_1 WHERE seq < 18").fetchone()
+    record._db.execute("DELETE FROM event_1 WHERE seq <= ? AND seq > 2", (keyframe - 1,))
+    entity = Entity("api", "model", "a")
+    for at in (record.log.position().seq, keyframe + 1, keyframe):
+        state = record.log.state(entity, at=at)
+        assert state is not None
+        assert state.document["n"] == at - 2
+        assert state.seq == at
+
+
+def test_a_catalogue_is_read_from_its_last_keyframe_on(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventstore.replay.CATALOGUE_EVENTS", 4)
+    for hour in range(10):
+        lay(record, hour, {"a": {"n": hour, "long": LONG}, "b": {"n": 0}})
+    lay(record, 10, {"x": 1}, scope=Scope("api", "prices"), category="price")
+    keyframes = [row[0] for row in record._db.execute("SELECT seq FROM catalogue_1 WHERE category = 1 ORDER BY seq")]
+    assert len(keyframes) > 1
+    record._db.execute("DELETE FROM event_1 WHERE seq <= ?", (keyframes[0],))
+    for at in range(keyframes[0] + 1, 12):
+        found = {key: state.document["n"] for key, state in record.log.catalogue("model", at=at).items()}
+        assert found == {"a": at - 2, "b": 0}
+
+
+def test_a_keyframe_is_due_after_eight_patches_or_when_they_outgrow_the_document() -> None:
+    from eventstore.replay import catalogue_due, keyframe_due
+
+    assert [keyframe_due(patches, 10, 1000) for patches in (7, 8, 9)] == [False, True, True]
+    assert [keyframe_due(1, size, 100) for size in (99, 100, 101)] == [False, True, True]
+    assert [catalogue_due(events, 10) for events in (63, 64)] == [False, True]
+    assert [catalogue_due(events, 100) for events in (99, 100)] == [False, True]
+
+
+def test_a_change_of_what_is_gone_is_a_broken_history(record: Record) -> None:
+    lay(record, 0, {"a": {"n": 1, "long": LONG}})
+    lay(record, 1, {"a": {"n": 2, "long": LONG}})
+    record._db.execute("UPDATE event_1 SET kind = 'disappeared' WHERE seq = 1")
+    with pytest.raises(BrokenHistory, match="event 2 has no full document"):
+        record.log.state(Entity("api", "model", "a"))
+
+
+def test_since_and_until_take_the_instant_itself_along(record: Record) -> None:
+    for hour in range(3):
+        lay(record, hour, {"a": hour})
+    tick = timedelta(milliseconds=1)
+
+    def seqs(**bounds: Any) -> list[int]:
+        return [event.seq for event in record.log.events(**bounds)]
+
+    assert seqs(since=NOON + HOUR) == [2, 3]
+    assert seqs(since=NOON + HOUR + tick) == [3]
+    assert seqs(since=NOON + HOUR - tick) == [2, 3]
+    assert seqs(since=NOON + 2 * HOUR - tick, until=NOON + 2 * HOUR) == [3]
+    assert seqs(until=NOON + HOUR) == [1, 2]
+    assert seqs(until=NOON + HOUR - tick) == [1]
+    assert seqs(until=2, after=1) == [2]
+    assert seqs(newest_first=True) == [3, 2, 1]
+
+
+def test_an_event_just_before_since_is_left_out(record: Record) -> None:
+    lay(record, 0, {"a": 0})
+    lay(record, 0, {"a": 1})  # not later than the head: 1 ms after it
+    assert [event.seq for event in record.log.events(since=NOON + timedelta(milliseconds=1))] == [2]
+
+
+def test_an_error_names_the_file(record: Record) -> None:
+    lay(record, 0, {"a": 1})
+    record._db.execute("DROP TABLE listing_1")
+    with pytest.raises(Damaged, match=r"record\.db is damaged"):
+        record.log.state(Entity("api", "model", "a"))
