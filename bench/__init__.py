@@ -1,0 +1,20 @@
+"""Speed and size, side by side in one run: `make bench`, or `python -m bench` from the project's root.
+
+Each row of the table has what was measured of orlog, the same of what it is held against, their ratio, and the target
+with its mark: `ok`, or `OVER` where it is missed. Rows without a target are there for scale. Whatever can be is
+measured alternately, so that another load on the machine weighs on both sides; ratios then say more than times. CPU
+time is less easily disturbed than wall time. `--json FILE` keeps every single measurement.
+
+- *import*: `orlog import git` of a recording, as a process, into a fresh data directory, against `git-history file`
+  (0.8) on the same clone. Peak memory is the kernel's account of the process (`ru_maxrss`).
+- *read*: the whole catalogue, and one entity, at instants drawn evenly over the recorded time, in process, from a
+  record that stays open; every document is parsed. Against `git show` of the file at that instant, as a process, and
+  `msgspec.json.decode`, the fastest parser there is. What both give is compared first.
+- *growth*: the same reads, at such instants and at the head, on two generated logs with the same number of live
+  entities, one 100 times as long. Counted, not timed: rows that SQLite handed out, its steps (calls of its progress
+  handler, which grow with the rows that it visits), and bytes given to the JSON parser; means over many reads.
+- *shell*: `orlog replay CATEGORY KEY` as a process; beside it, for scale, `python -c pass` and `git show`.
+
+Recordings are looked for where ORLOG_RECORDINGS points, else in `../shared/data`; without them only growth is measured.
+GIT_HISTORY names the `git-history` program; without it orlog's import stands alone.
+"""

@@ -1,0 +1,83 @@
+"""Reading the past, in process: orlog beside `git show`."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from bench.figures import Figure, Goal, Target, Unit
+from bench.recording import CATEGORY, SEED, Recording
+from eventstore import Entity, Record, State
+
+CATALOGUE_RATIO = 1.5
+ENTITY_SECONDS = 1e-3
+INSTANTS = 100
+ENTITIES_EACH = 10  # reads of one entity at each instant
+
+
+class Differs(Exception):
+    """The record and git do not give the same documents: then no time means anything."""
+
+
+def measured(recorded: Recording, data: Path, *, quick: bool) -> Iterator[Figure]:
+    """Read the record in `data` at random instants."""
+    instants = recorded.instants(INSTANTS // 4 if quick else INSTANTS)
+    with Record.open(data) as record:
+        for instant in instants[:5]:
+            _compare(record, recorded, instant)
+        yield _catalogues(record, recorded, instants)
+        yield _entities(record, instants)
+
+
+def _catalogues(record: Record, recorded: Recording, instants: list[datetime]) -> Figure:
+    ours: list[float] = []
+    theirs: list[float] = []
+    for turn, instant in enumerate(instants):
+        reads = [(ours, partial(_catalogue, record, instant)), (theirs, partial(_git_show, recorded, instant))]
+        for samples, read in reads if turn % 2 else reversed(reads):
+            samples.append(_timed(read))
+    target = Target(Goal.RATIO_AT_MOST, CATALOGUE_RATIO)
+    return Figure("read", "catalogue at an instant", Unit.TIME, ours, "git show + msgspec", theirs, target)
+
+
+def _entities(record: Record, instants: list[datetime]) -> Figure:
+    draw = random.Random(SEED)
+    samples: list[float] = []
+    for instant in instants:
+        entities = [state.entity for state in record.log.catalogue(CATEGORY, at=instant).values()]
+        drawn = draw.sample(entities, min(ENTITIES_EACH, len(entities)))
+        samples += [_timed(partial(_document, record, entity, instant)) for entity in drawn]
+    target = Target(Goal.OURS_AT_MOST, ENTITY_SECONDS)
+    return Figure("read", "one entity at an instant", Unit.TIME, samples, target=target)
+
+
+def _timed(read: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    read()
+    return time.perf_counter() - start
+
+
+def _catalogue(record: Record, instant: datetime) -> dict[str, Any]:
+    return {key: state.document for key, state in record.log.catalogue(CATEGORY, at=instant).items()}
+
+
+def _document(record: Record, entity: Entity, instant: datetime) -> Any:
+    state: State | None = record.log.state(entity, at=instant)
+    return None if state is None else state.document
+
+
+def _git_show(recorded: Recording, instant: datetime) -> Any:
+    return msgspec.json.decode(recorded.show(instant))
+
+
+def _compare(record: Record, recorded: Recording, instant: datetime) -> None:
+    shown = {item["id"]: item for item in _git_show(recorded, instant)["data"]}
+    if _catalogue(record, instant) != shown:
+        raise Differs(f"the record differs from git at {instant}")
