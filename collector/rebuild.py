@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
 from collector.recording import Recording, recover
-from eventstore import EventLog, Progress, Record, Silent, Sync
+from eventstore import EventLog, Progress, Record, Rules, Silent, Sync
 
 BATCH_SYNCS: Final = 250  # one transaction: the log that is being built is seen by nobody until all of it is there
 
@@ -35,9 +35,18 @@ def rebuild_log(record: Record, *, now: datetime, progress: Progress | None = No
     recover(record)
     rules = {resource: record.archive.rules(resource) for resource in record.archive.resources()}
     newest = {resource: each for resource, each in rules.items() if each is not None}
+    try:
+        return _rebuild(record, newest, now, progress)
+    except BaseException:
+        with record.transaction():
+            record.log.discard_unfinished()
+        raise
+
+
+def _rebuild(record: Record, rules: Mapping[str, Rules], now: datetime, progress: Progress) -> Rebuilt:
     with record.transaction():
-        log = record.log.begin_generation(newest, made_at=now)
-    recording = Recording(record, log=log, rules=newest)
+        log = record.log.begin_generation(rules, made_at=now)
+    recording = Recording(record, log=log, rules=rules)
     syncs = in_time_order(record)
     progress.start(len(syncs), "syncs")
     for batch in _batches(syncs):
@@ -50,7 +59,7 @@ def rebuild_log(record: Record, *, now: datetime, progress: Progress | None = No
     with record.transaction():
         record.log.adopt(log)
     progress.finish()
-    return Rebuilt(log.generation, len(syncs), events, {name: each.hash for name, each in newest.items()}, same)
+    return Rebuilt(log.generation, len(syncs), events, {name: each.hash for name, each in rules.items()}, same)
 
 
 def in_time_order(record: Record) -> list[Sync]:

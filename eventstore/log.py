@@ -86,6 +86,10 @@ class EventLog:
         generations.adopt(self._db, finished.generation)
         self.forget()
 
+    def discard_unfinished(self) -> None:
+        """Remove a generation whose building was given up: nothing may be recorded after its entries."""
+        generations.discard_unfinished(self._db)
+
     def forget(self) -> None:
         """Drop everything remembered: what a transaction wrote was rolled back, or the log is another one now."""
         self._recorder = None

@@ -44,8 +44,11 @@ class Record:
         path = Path(directory) / FILE
         if not write and not path.exists():
             raise NoRecord(f"there is no record in {directory}")
-        with sqlite.explained(path):
-            return cls._open_for_writing(path) if write else cls._open_for_reading(path)
+        try:
+            with sqlite.explained(path):
+                return cls._open_for_writing(path) if write else cls._open_for_reading(path)
+        except OSError as error:
+            raise ReadOnlyRecord(f"{path.parent}: {error.strerror or error}") from error
 
     @classmethod
     def _open_for_reading(cls, path: Path) -> Record:

@@ -99,7 +99,10 @@ def _apply(base: bytes, patches: Iterable[bytes], seq: int) -> Document:
 
 
 def fold_category(db: sqlite3.Connection, generation: int, category: int, seq: int) -> list[tuple[Row, Document]]:
-    """Fold all live entities of a category up to and including `seq`, ordered by key. Raises `BrokenHistory`."""
+    """Fold all live entities of a category up to and including `seq`, ordered by key.
+
+    Raises `BrokenHistory` when a patch does not apply. Hashes are not compared, for speed: `verify` does.
+    """
     start, rows = _catalogue_keyframe(db, generation, category, seq)
     live = {row.entity: (row, None) for row in rows}  # type: dict[int, tuple[Row, JSON]]
     for event in _window(db, generation, category, start, seq):

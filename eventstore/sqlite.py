@@ -34,13 +34,11 @@ def _can_make_wal(path: Path) -> bool:
 
 @contextlib.contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Raise SQLite's and the system's errors as errors of ours."""
+    """Raise SQLite's errors as errors of ours."""
     try:
         yield
     except sqlite3.Error as error:
         raise _explain(error, path) from error
-    except OSError as error:
-        raise ReadOnlyRecord(f"{path.parent}: {error.strerror or error}") from error
 
 
 def _explain(error: sqlite3.Error, path: Path) -> EventStoreError:

@@ -29,7 +29,8 @@ class Laid(NamedTuple):
 
 
 @functools.cache
-def _empty() -> bytes:
+def empty_record() -> bytes:
+    """The bytes of a record of nothing, made once."""
     with tempfile.TemporaryDirectory() as folder:
         with Record.open(folder, write=True) as record:
             path = record.path
@@ -43,7 +44,7 @@ def new_record() -> Iterator[Record]:
     It does not wait for the disk, which is what most of the time would be spent on.
     """
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "record.db").write_bytes(_empty())
+        (Path(folder) / "record.db").write_bytes(empty_record())
         with Record.open(folder, write=True) as record:
             record._db.execute("PRAGMA synchronous = OFF")
             yield record

@@ -36,7 +36,7 @@ def test_every_commit_is_a_version_with_its_time_and_its_content(
     history = GitHistory(clone, path)
     told = [
         (
-            f"{version.name.removeprefix('git ')} {version.at.timestamp():.0f}",
+            f"{version.name.removeprefix('git ').removesuffix(f':{path}')} {version.at.timestamp():.0f}",
             answer.status,
             blob_name(answer.body or b""),
         )
@@ -59,5 +59,5 @@ def test_a_range_is_what_git_shows_for_each_of_its_commits(
     versions = list(history.versions())
     assert [(each.name, each.at) for each in versions] == everything[start : start + 10]
     for version in versions:
-        show = ["git", "show", f"{version.name.removeprefix('git ')}:{path}"]
+        show = ["git", "show", version.name.removeprefix("git ")]
         assert version.answers[0].body == subprocess.run(show, cwd=clone, capture_output=True, check=True).stdout

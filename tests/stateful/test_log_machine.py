@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -11,7 +12,7 @@ from hypothesis.strategies import DataObject
 
 from eventstore import EventLog, Record, RecordBusy, from_ms, replay, verify
 from tests.agreement import assert_same_events, assert_same_states
-from tests.laying import RULES, Laid, archive, request_of
+from tests.laying import RULES, Laid, archive, empty_record, request_of
 from tests.model import Model
 from tests.properties.histories import GAPS, START, Step, steps
 
@@ -37,6 +38,7 @@ class LogMachine(RuleBasedStateMachine):
         patch.setattr(replay, "KEYFRAME_PATCHES", 2)
         patch.setattr(replay, "CATALOGUE_EVENTS", 3)
         self.folder = self.exits.enter_context(tempfile.TemporaryDirectory())
+        (Path(self.folder) / "record.db").write_bytes(empty_record())
         self.open()
         self.reader = self.exits.enter_context(Record.open(self.folder))
 

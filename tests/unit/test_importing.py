@@ -202,3 +202,14 @@ def test_progress_is_told_of_every_version(record: Record) -> None:
     import_history(record, MODELS, Made({hour: listed(a=hour) for hour in range(5)}), progress=told)
     rebuild_log(record, now=NOON, progress=told)
     assert (told.total, told.done, told.finished) == (10, 10, True)
+
+
+def test_a_rebuild_that_fails_leaves_nothing_behind(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_history(record, MODELS, Made({0: listed(a=1), 1: listed(a=2)}))
+    with monkeypatch.context() as patch:
+        patch.setattr("collector.rebuild._same", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            rebuild_log(record, now=NOON)
+    import_history(record, MODELS, Made({2: listed(a=3)}))
+    assert now(record) == {"a": 3}
+    assert verify(record, deep=True) == []
