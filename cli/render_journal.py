@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from cli import render
 from cli.options import Format
 from cli.overview import ARCHIVED, SyncLine
 from cli.text import counted, grouped, stamp_or_dash
 from eventstore import Attempt, Entry, Issue
+
+# in a table ten digits are enough to tell commits apart
+_COMMIT: Final = re.compile(r"^(git [0-9a-f]{10})[0-9a-f]{30}:.*$", re.DOTALL)
 
 
 def syncs(lines: Sequence[SyncLine], format_: Format) -> Iterator[bytes]:
@@ -73,7 +77,7 @@ def _sync(line: SyncLine) -> tuple[str, ...]:
         stamp_or_dash(line.observed_at),
         "archived only" if line.status == ARCHIVED else line.status,
         *("-" if number is None else grouped(number) for number in counts),
-        line.version or "-",
+        _COMMIT.sub(r"\1", line.version or "-"),
         _errors(line),
     )
 

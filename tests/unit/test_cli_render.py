@@ -343,3 +343,8 @@ def test_a_sound_record_prints_no_table() -> None:
     assert text(render_work.findings([], Format.JSON)) == "[]\n"
     assert render_work.verdict([], deep=True) == "no damage found"
     assert "--deep" in render_work.verdict([], deep=False)
+
+
+def test_a_table_of_syncs_shortens_the_names_of_commits() -> None:
+    assert render_journal._COMMIT.sub(r"\1", f"git {'0123456789' * 4}:data/a.json") == "git 0123456789"
+    assert render_journal._COMMIT.sub(r"\1", "files 2025-01-01") == "files 2025-01-01"
