@@ -279,11 +279,11 @@ class Recorder:
         g = self._generation
         live = f"SELECT count(*) FROM entity_{g} WHERE category = ? AND hash IS NOT NULL"
         since = (
-            f"SELECT count(*) FROM event_{g} WHERE category = ?1 AND seq > "
-            f"(SELECT coalesce(max(seq), 0) FROM catalogue_{g} WHERE category = ?1)"
+            f"SELECT count(*) FROM event_{g} WHERE category = ? AND seq > "
+            f"(SELECT coalesce(max(seq), 0) FROM catalogue_{g} WHERE category = ?)"
         )
         self._live[category] = self._db.execute(live, (category,)).fetchone()[0]
-        self._events_since[category] = self._db.execute(since, (category,)).fetchone()[0]
+        self._events_since[category] = self._db.execute(since, (category, category)).fetchone()[0]
 
     def _write_catalogues(self, seq: int) -> None:
         for category, events in self._events_since.items():
