@@ -10,8 +10,8 @@ SELECT id, at FROM sync WHERE at IS NOT NULL
 AND id NOT IN (SELECT sync FROM entry WHERE generation = ? AND kind = 'sync' AND sync IS NOT NULL)
 """
 _SHOWN = """
-SELECT a.sync FROM listing_{g} l JOIN attempt a ON a.id = l.attempt WHERE l.entry = ?1
-UNION SELECT a.sync FROM issue_{g} i JOIN attempt a ON a.id = i.attempt WHERE i.entry = ?1
+SELECT a.sync FROM listing_{g} l JOIN attempt a ON a.id = l.attempt WHERE l.entry = ?
+UNION SELECT a.sync FROM issue_{g} i JOIN attempt a ON a.id = i.attempt WHERE i.entry = ?
 """
 
 
@@ -30,4 +30,4 @@ def of_missing(db: sqlite3.Connection, generation: int, entry: int) -> set[int]:
 
 
 def _shown(db: sqlite3.Connection, generation: int, entry: int) -> set[int]:
-    return {row[0] for row in db.execute(_SHOWN.format(g=generation), (entry,))}
+    return {row[0] for row in db.execute(_SHOWN.format(g=generation), (entry, entry))}
