@@ -6,10 +6,16 @@ import contextlib
 import fcntl
 import os
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from eventstore.errors import ReadOnlyRecord, RecordBusy
+
+NAMING_SECONDS: Final = (
+    0.5  # a holder takes the lock first and names itself next: a moment that a loaded machine stretches
+)
 
 
 class WriterLock:
@@ -25,14 +31,19 @@ class WriterLock:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise ReadOnlyRecord(f"cannot write to {self._path.parent}: {error.strerror}") from None
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 400, 0).decode(errors="replace").strip() or "another process"
-            os.close(descriptor)
-            raise RecordBusy(f"the record is being written by {holder}", holder=holder) from None
+        name = _own_name()
+        patience = time.monotonic() + NAMING_SECONDS
+        while not _locked(descriptor):
+            holder = os.pread(descriptor, 400, 0).decode(errors="replace").strip()
+            if holder or time.monotonic() > patience:
+                os.close(descriptor)
+                holder = holder or "another process"
+                raise RecordBusy(f"the record is being written by {holder}", holder=holder)
+            time.sleep(0.01)
         self._descriptor = descriptor
-        self._name_holder(descriptor)
+        with contextlib.suppress(OSError):  # the name is a courtesy: a full disk must not stop a reader of it
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, name, 0)
 
     def release(self) -> None:
         """Let go; nothing happens if it is not held."""
@@ -42,12 +53,18 @@ class WriterLock:
             os.close(self._descriptor)
             self._descriptor = None
 
-    def _name_holder(self, descriptor: int) -> None:
-        import socket  # noqa: PLC0415  # only writers need it
 
-        command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:3]])
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        text = f"process {os.getpid()} on {socket.gethostname()} (`{command}`, since {since})"
-        with contextlib.suppress(OSError):  # the name is a courtesy: a full disk must not stop a reader of it
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, text.encode(errors="replace"), 0)
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _own_name() -> bytes:
+    import socket  # noqa: PLC0415  # only writers need it
+
+    command = " ".join([Path(sys.argv[0]).name, *sys.argv[1:3]])
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return f"process {os.getpid()} on {socket.gethostname()} (`{command}`, since {since})".encode(errors="replace")
