@@ -14,20 +14,20 @@ from cli.failures import guarded
 from cli.lazy import Group
 
 COMMANDS: Final = {
-    "demo": "cli.demo:demo",
-    "init": "cli.init:init",
-    "import": "cli.importing:import_",
-    "replay": "cli.replay:replay",
-    "log": "cli.log:log",
-    "status": "cli.status:status",
-    "syncs": "cli.syncs:syncs",
-    "issues": "cli.issues:issues",
-    "response": "cli.response:response",
-    "sources": "cli.sources:sources",
-    "verify": "cli.verify:verify",
-    "roots": "cli.roots:roots",
-    "rebuild": "cli.rebuild:rebuild",
-    "completion": "cli.completion:completion",
+    "demo": "cli.commands.demo:demo",
+    "init": "cli.commands.init:init",
+    "import": "cli.commands.importing:import_",
+    "replay": "cli.commands.replay:replay",
+    "log": "cli.commands.log:log",
+    "status": "cli.commands.status:status",
+    "syncs": "cli.commands.syncs:syncs",
+    "issues": "cli.commands.issues:issues",
+    "response": "cli.commands.response:response",
+    "sources": "cli.commands.sources:sources",
+    "verify": "cli.commands.verify:verify",
+    "roots": "cli.commands.roots:roots",
+    "rebuild": "cli.commands.rebuild:rebuild",
+    "completion": "cli.commands.completion:completion",
 }
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from cli import config, render
+from cli import config
 from cli.failures import Failure
+from cli.render import forms
 from collector import Source, load, shipped
 
 
@@ -49,7 +50,7 @@ def table(known: Sequence[Known]) -> Iterator[bytes]:
     """Sources for people."""
     header = ("SOURCE", "WATCHED", "FILE", "RESOURCES")
     lines = ((k.name, "yes" if k.watched else "no", k.file or "(shipped)", ", ".join(k.resources)) for k in known)
-    return render.table(header, lines)
+    return forms.table(header, lines)
 
 
 def _known(source: Source, path: Path | None, *, watched: bool) -> Known:

@@ -353,16 +353,23 @@ def test_a_second_writer_is_told_who_is_writing_and_readers_need_not_wait(scrape
     output(*import_of(scraped, data))
 
 
+def two_at_once(arguments: tuple[str | Path, ...]) -> dict[bytes, int]:
+    """What each of two processes said on stderr, and its exit code."""
+    line = command(*arguments)
+    both = [subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    return {process.communicate()[1]: process.returncode for process in both}
+
+
 def test_of_two_imports_at_once_one_finishes_and_the_other_is_told(
     scraped: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
-    for attempt in range(10):  # on a busy machine one may be through before the other has started
-        data = tmp_path / f"data-{attempt}"
-        line = command(*import_of(scraped, data))
-        both = [subprocess.Popen(line, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
-        said = {process.communicate()[1]: process.returncode for process in both}
-        if set(said.values()) != {0}:
+    for attempt in range(10):
+        data = tmp_path / str(attempt)
+        said = two_at_once(import_of(scraped, data))
+        if set(said.values()) != {0}:  # on a busy machine one may be through before the other has started
             break
+    else:
+        pytest.fail("ten times the two were never there at the same time")
     assert sorted(said.values()) == [0, 1]
     (refused,) = (text for text, code in said.items() if code == 1)
     assert b"is being written by process" in refused

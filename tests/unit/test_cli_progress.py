@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cli import progress
+from cli.terminal import progress
 
 
 class Terminal(io.StringIO):

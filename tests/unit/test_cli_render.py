@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cli import render, render_journal, render_log, render_state, render_status, render_work
 from cli.options import Format
 from cli.overview import Failed, LastSync, Overview, SyncCounts, SyncLine
+from cli.render import events, forms, journal, overviews, states, work
 from collector import Imported, Rebuilt
 from eventstore import (
     Category,
@@ -63,19 +63,19 @@ def state(key: str, document: bytes) -> State:
 
 
 def test_a_json_list_has_one_value_on_each_line() -> None:
-    assert text(render.rows([1, {"b": 1, "a": 2}], Format.JSON)) == '[\n1,\n{"b":1,"a":2}\n]\n'
+    assert text(forms.rows([1, {"b": 1, "a": 2}], Format.JSON)) == '[\n1,\n{"b":1,"a":2}\n]\n'
 
 
 def test_an_empty_json_list_is_a_list() -> None:
-    assert text(render.rows([], Format.JSON)) == "[]\n"
+    assert text(forms.rows([], Format.JSON)) == "[]\n"
 
 
 def test_json_lines_of_nothing_are_nothing() -> None:
-    assert text(render.rows([], Format.JSONL)) == ""
+    assert text(forms.rows([], Format.JSONL)) == ""
 
 
 def test_structs_times_and_enums_become_json() -> None:
-    assert render.plain(LastSync("shop.things", 3, Cause.IMPORT, LATE)) == {
+    assert forms.plain(LastSync("shop.things", 3, Cause.IMPORT, LATE)) == {
         "resource": "shop.things",
         "sync": 3,
         "cause": "import",
@@ -84,11 +84,11 @@ def test_structs_times_and_enums_become_json() -> None:
 
 
 def test_bytes_that_are_no_text_are_printed_as_escapes() -> None:
-    assert json.loads(text(render.one({"path": "a\udcff"}))) == {"path": "a\\udcff"}
+    assert json.loads(text(forms.one({"path": "a\udcff"}))) == {"path": "a\\udcff"}
 
 
 def test_columns_are_as_wide_as_their_widest_cell_and_nothing_is_cut() -> None:
-    printed = text(render.table(("KEY", "N"), [("a" * 300, "1"), ("模型", "22")]))
+    printed = text(forms.table(("KEY", "N"), [("a" * 300, "1"), ("模型", "22")]))
     assert printed.splitlines() == [
         "KEY" + " " * 297 + "  N",
         "a" * 300 + "  1",
@@ -97,12 +97,12 @@ def test_columns_are_as_wide_as_their_widest_cell_and_nothing_is_cut() -> None:
 
 
 def test_a_table_obeys_no_control_characters_of_others() -> None:
-    assert "\x1b" not in text(render.table(("KEY",), [("\x1b]0;owned\x07",)]))
+    assert "\x1b" not in text(forms.table(("KEY",), [("\x1b]0;owned\x07",)]))
 
 
 def test_indenting_escapes_what_a_terminal_obeys_and_keeps_the_value() -> None:
     value = {"c1": "\x9b2J\x7f", "bidi": "\u202e", "line": "\u2028\n", "word": "ü模型🦙"}
-    shown = render.indented(canonical_bytes(value)).decode()
+    shown = forms.indented(canonical_bytes(value)).decode()
     assert set("\x9b\x7f\u202e\u2028") & set(shown) == set()
     assert "ü模型🦙" in shown
     assert json.loads(shown) == value
@@ -110,23 +110,23 @@ def test_indenting_escapes_what_a_terminal_obeys_and_keeps_the_value() -> None:
 
 def test_indenting_leaves_values_as_they_are_written() -> None:
     value = b'{"big":123456789012345678901234567890,"exp":1e+300,"minus":-0.0,"text":"\\u001b\xc3\xbc"}'
-    assert render.indented(value).replace(b"\n", b"").replace(b"  ", b"").replace(b": ", b":") == value
+    assert forms.indented(value).replace(b"\n", b"").replace(b"  ", b"").replace(b": ", b":") == value
 
 
 # -- replay
 
 
 def test_a_catalogue_as_json_holds_each_document_exactly_as_recorded() -> None:
-    states = {key: state(key, document) for key, document in [("a", b'{"n":1.0}'), ('"\\#2', b'{"n":-0.0}')]}
-    assert text(render_state.catalogue(states, Format.JSON)) == '{"a":{"n":1.0},\n"\\"\\\\#2":{"n":-0.0}}\n'
+    both = {key: state(key, document) for key, document in [("a", b'{"n":1.0}'), ('"\\#2', b'{"n":-0.0}')]}
+    assert text(states.catalogue(both, Format.JSON)) == '{"a":{"n":1.0},\n"\\"\\\\#2":{"n":-0.0}}\n'
 
 
 def test_an_empty_catalogue_is_an_object() -> None:
-    assert text(render_state.catalogue({}, Format.JSON)) == "{}\n"
+    assert text(states.catalogue({}, Format.JSON)) == "{}\n"
 
 
 def test_a_catalogue_as_json_lines_says_how_each_document_is_known() -> None:
-    printed = text(render_state.catalogue({"a": state("a", b'{"n":1.0}')}, Format.JSONL))
+    printed = text(states.catalogue({"a": state("a", b'{"n":1.0}')}, Format.JSONL))
     digest = hashlib.sha256(b'{"n":1.0}').hexdigest()
     assert printed == (
         '{"key":"a","seq":7,"since":"2025-01-01T00:00:00.000Z","confirmed_at":"2025-01-02T12:00:00.250Z",'
@@ -135,19 +135,19 @@ def test_a_catalogue_as_json_lines_says_how_each_document_is_known() -> None:
 
 
 def test_a_catalogue_as_a_table_lists_keys_with_since_and_confirmed() -> None:
-    lines = text(render_state.catalogue({"a": state("a", b"{}")}, Format.TABLE)).splitlines()
+    lines = text(states.catalogue({"a": state("a", b"{}")}, Format.TABLE)).splitlines()
     assert lines[0].split() == ["KEY", "SINCE", "CONFIRMED", "SEQ"]
     assert lines[1].split() == ["a", "2025-01-01T00:00:00.000Z", "2025-01-02T12:00:00.250Z", "7"]
 
 
 def test_one_document_as_json_is_its_canonical_bytes() -> None:
     document = canonical_bytes({"b": [1, 1.0, True], "a": "ü"})
-    assert b"".join(render_state.document(state("a", document), Format.JSON)) == document + b"\n"
+    assert b"".join(states.document(state("a", document), Format.JSON)) == document + b"\n"
 
 
 def test_one_document_for_people_is_indented_under_a_line_that_says_since_when() -> None:
-    assert text(render_state.document(state("a", b'{"n":1}'), Format.TABLE)) == '{\n  "n": 1\n}\n'
-    assert render_state.head(state("a", b"{}")) == (
+    assert text(states.document(state("a", b'{"n":1}'), Format.TABLE)) == '{\n  "n": 1\n}\n'
+    assert states.head(state("a", b"{}")) == (
         "shop.thing a: so since 2025-01-01T00:00:00.000Z (@7), confirmed 2025-01-02T12:00:00.250Z (attempt 12)"
     )
 
@@ -157,7 +157,7 @@ def test_one_document_for_people_is_indented_under_a_line_that_says_since_when()
 
 def test_a_change_as_json_lines_is_what_other_programs_are_promised() -> None:
     changed = event(Kind.CHANGED, b'[{"op":"replace","path":"/n","value":1.0}]', parent="p")
-    assert text(render_log.events([changed], Format.JSONL)) == (
+    assert text(events.events([changed], Format.JSONL)) == (
         '{"seq":7,"observed_at":"2025-01-02T12:00:00.250Z","not_before":"2025-01-01T00:00:00.000Z","source":"shop",'
         f'"category":"thing","key":"a","parent":"p","kind":"changed","hash":"{NOTHING}","sync":3,'
         '"patch":[{"op":"replace","path":"/n","value":1.0}]}\n'
@@ -165,16 +165,16 @@ def test_a_change_as_json_lines_is_what_other_programs_are_promised() -> None:
 
 
 def test_an_appearance_comes_with_its_document_and_a_disappearance_with_nothing() -> None:
-    appeared = json.loads(text(render_log.events([event(Kind.APPEARED, b'{"n":1}', not_before=None)], Format.JSONL)))
+    appeared = json.loads(text(events.events([event(Kind.APPEARED, b'{"n":1}', not_before=None)], Format.JSONL)))
     assert (appeared["kind"], appeared["document"], appeared["not_before"]) == ("appeared", {"n": 1}, None)
-    gone = json.loads(text(render_log.events([event(Kind.DISAPPEARED, None)], Format.JSONL)))
+    gone = json.loads(text(events.events([event(Kind.DISAPPEARED, None)], Format.JSONL)))
     assert gone["kind"] == "disappeared"
     assert {"patch", "document"} & set(gone) == set()
 
 
 def test_the_log_as_a_table_shows_both_ends_of_the_interval_and_the_paths() -> None:
     patch = b'[{"op":"replace","path":"/n","value":1},{"op":"add","path":"/\\u001bm","value":1}]'
-    printed = text(render_log.events([event(Kind.CHANGED, patch)], Format.TABLE)).splitlines()
+    printed = text(events.events([event(Kind.CHANGED, patch)], Format.TABLE)).splitlines()
     assert printed[1].split() == [
         *("7", "2025-01-02T12:00:00.250Z", "2025-01-01T00:00:00.000Z", "changed", "shop.thing", "a"),
         *("~", "/n,", "+", "/\N{REPLACEMENT CHARACTER}m"),
@@ -183,8 +183,8 @@ def test_the_log_as_a_table_shows_both_ends_of_the_interval_and_the_paths() -> N
 
 def test_a_long_patch_is_summed_up() -> None:
     patch = [{"op": "remove", "path": f"/{n}"} for n in range(5)]
-    assert render_log.summary(patch) == "- /0, - /1, - /2, 2 more"
-    assert render_log.summary([{"op": "replace", "path": "", "value": 1}]) == "~ (all)"
+    assert events.summary(patch) == "- /0, - /1, - /2, 2 more"
+    assert events.summary([{"op": "replace", "path": "", "value": 1}]) == "~ (all)"
 
 
 # -- status, syncs, issues, roots
@@ -210,7 +210,7 @@ def overview(**more: object) -> Overview:
 
 
 def test_status_says_what_is_recorded_from_when_to_when_and_how_large() -> None:
-    lines = [line.split() for line in text(render_status.table(overview())).splitlines()]
+    lines = [line.split() for line in text(overviews.table(overview())).splitlines()]
     assert ["log", "from", "2025-01-01T00:00:00.000Z", "to", "2025-01-02T12:00:00.250Z"] in lines
     assert ["events", "25", "781", "(generation", "2)"] in lines
     assert ["syncs", "695", "recorded"] in lines
@@ -221,14 +221,14 @@ def test_status_says_what_is_recorded_from_when_to_when_and_how_large() -> None:
 
 def test_status_of_an_empty_record_says_so() -> None:
     empty = overview(seq=0, first=None, last=None, categories=(), resources=(), syncs=SyncCounts(0, 0, 0))
-    assert "nothing has been recorded yet" in text(render_status.table(empty))
+    assert "nothing has been recorded yet" in text(overviews.table(empty))
 
 
 def test_syncs_that_are_only_archived_call_for_a_rebuild() -> None:
-    assert render_status.advice(overview()) is None
+    assert overviews.advice(overview()) is None
     waiting = overview(syncs=SyncCounts(695, 2, 1))
-    assert "695 recorded, 2 only archived, 1 open" in text(render_status.table(waiting))
-    assert render_status.advice(waiting) == "2 syncs only archived: `orlog rebuild log` lays them down"
+    assert "695 recorded, 2 only archived, 1 open" in text(overviews.table(waiting))
+    assert overviews.advice(waiting) == "2 syncs only archived: `orlog rebuild log` lays them down"
 
 
 def sync_line(**more: object) -> SyncLine:
@@ -253,21 +253,21 @@ def sync_line(**more: object) -> SyncLine:
 
 
 def test_a_sync_that_is_only_archived_has_no_counts() -> None:
-    (line,) = text(render_journal.syncs([sync_line()], Format.TABLE)).splitlines()[1:]
+    (line,) = text(journal.syncs([sync_line()], Format.TABLE)).splitlines()[1:]
     assert line.split() == ["12", "import", "2025-01-02T12:00:00.250Z", "-", "archived", "only", *"------"]
 
 
 def test_the_first_error_of_a_sync_is_shown_and_the_others_counted() -> None:
     errors = (Failed(3, "timed out"), Failed(4, "refused"), Failed(5, "refused"))
     recorded = sync_line(observed_at=LATE, status="partial", appeared=1, changed=2000, disappeared=0, unchanged=3)
-    line = text(render_journal.syncs([recorded, sync_line(errors=errors)], Format.TABLE)).splitlines()
+    line = text(journal.syncs([recorded, sync_line(errors=errors)], Format.TABLE)).splitlines()
     assert line[1].split()[4:] == ["partial", "1", "2", "000", "0", "3", "-", "-"]
     assert line[2].endswith("attempt 3: timed out; 2 more")
 
 
 def test_issues_name_the_sync_and_the_attempt() -> None:
     found = [(3, Issue("duplicate-key", "two items", 12, "a", None))]
-    assert json.loads(text(render_journal.issues(found, Format.JSONL))) == {
+    assert json.loads(text(journal.issues(found, Format.JSONL))) == {
         "sync": 3,
         "code": "duplicate-key",
         "message": "two items",
@@ -275,7 +275,7 @@ def test_issues_name_the_sync_and_the_attempt() -> None:
         "key": "a",
         "path": None,
     }
-    assert text(render_journal.issues(found, Format.TABLE)).splitlines()[1].split() == [
+    assert text(journal.issues(found, Format.TABLE)).splitlines()[1].split() == [
         *("3", "duplicate-key", "a", "-", "12", "two", "items")
     ]
 
@@ -286,8 +286,8 @@ def test_issues_name_the_sync_and_the_attempt() -> None:
 def test_each_entry_of_the_chain_is_named_beside_its_root(kind: str, sync: int | None, name: str) -> None:
     status = None if sync is None else Status.SUCCESS
     entry = Entry(5, 2, kind, "ab" * 32, sync, LATE if sync else None, None, status, None, None, None, None)
-    assert text(render_journal.roots([entry], Format.TABLE)).splitlines()[1].startswith(f"{'ab' * 32}  {name}")
-    shown = json.loads(text(render_journal.roots([entry], Format.JSONL)))
+    assert text(journal.roots([entry], Format.TABLE)).splitlines()[1].startswith(f"{'ab' * 32}  {name}")
+    shown = json.loads(text(journal.roots([entry], Format.JSONL)))
     assert (shown["root"], shown["kind"], shown["sync"]) == ("ab" * 32, kind, sync)
 
 
@@ -296,7 +296,7 @@ def test_each_entry_of_the_chain_is_named_beside_its_root(kind: str, sync: int |
 
 def test_an_import_says_what_it_archived_and_what_that_changed() -> None:
     done = Imported(archived=695, recorded=695, appeared=1234, changed=24010, disappeared=675, unchanged=190000)
-    assert list(render_work.imported(done, "shop.things")) == [
+    assert list(work.imported(done, "shop.things")) == [
         "archived 695 versions (695 recorded)",
         "1 234 appeared, 24 010 changed, 675 disappeared, 190 000 unchanged",
     ]
@@ -304,7 +304,7 @@ def test_an_import_says_what_it_archived_and_what_that_changed() -> None:
 
 def test_an_import_says_what_should_be_done_next() -> None:
     done = Imported(archived=5, recorded=3, deferred=2, already=9, failed=1, issues=4, rules_changed=True)
-    said = list(render_work.imported(done, "shop.things"))
+    said = list(work.imported(done, "shop.things"))
     assert said[0] == "archived 5 versions (3 recorded, 2 waiting for `orlog rebuild log`), 9 were there already"
     assert said[2:] == [
         "1 version could not be read: `orlog syncs --status failed` says why",
@@ -315,36 +315,34 @@ def test_an_import_says_what_should_be_done_next() -> None:
 
 
 def test_an_import_of_nothing_new_is_one_line() -> None:
-    assert list(render_work.imported(Imported(already=4), "shop.things")) == [
-        "archived 0 versions, 4 were there already"
-    ]
+    assert list(work.imported(Imported(already=4), "shop.things")) == ["archived 0 versions, 4 were there already"]
 
 
 @pytest.mark.parametrize("same, end", [(True, ", the same log as before"), (False, ", another log than before")])
 def test_a_rebuild_says_whether_the_log_is_the_same(same: bool, end: str) -> None:  # noqa: FBT001
-    said = render_work.rebuilt(Rebuilt(2, 695, 25781, {}, same))
+    said = work.rebuilt(Rebuilt(2, 695, 25781, {}, same))
     assert said == f"rebuilt the log as generation 2: 695 syncs, 25 781 events{end}"
 
 
 def test_findings_name_the_sync_where_it_is_known() -> None:
     found = [Finding("event", 12, "a hash differs"), Finding("file", None, "not readable: \udcff")]
-    lines = text(render_work.findings(found, Format.TABLE)).splitlines()
+    lines = text(work.findings(found, Format.TABLE)).splitlines()
     assert [line.split(maxsplit=2) for line in lines] == [
         ["WHERE", "SYNC", "WHAT"],
         ["event", "12", "a hash differs"],
         ["file", "-", "not readable: \N{REPLACEMENT CHARACTER}"],
     ]
-    assert json.loads(text(render_work.findings(found, Format.JSON)))[1]["message"] == "not readable: \\udcff"
-    assert render_work.verdict(found, deep=True).startswith("damage: 2 findings")
+    assert json.loads(text(work.findings(found, Format.JSON)))[1]["message"] == "not readable: \\udcff"
+    assert work.verdict(found, deep=True).startswith("damage: 2 findings")
 
 
 def test_a_sound_record_prints_no_table() -> None:
-    assert text(render_work.findings([], Format.TABLE)) == ""
-    assert text(render_work.findings([], Format.JSON)) == "[]\n"
-    assert render_work.verdict([], deep=True) == "no damage found"
-    assert "--deep" in render_work.verdict([], deep=False)
+    assert text(work.findings([], Format.TABLE)) == ""
+    assert text(work.findings([], Format.JSON)) == "[]\n"
+    assert work.verdict([], deep=True) == "no damage found"
+    assert "--deep" in work.verdict([], deep=False)
 
 
 def test_a_table_of_syncs_shortens_the_names_of_commits() -> None:
-    assert render_journal._COMMIT.sub(r"\1", f"git {'0123456789' * 4}:data/a.json") == "git 0123456789"
-    assert render_journal._COMMIT.sub(r"\1", "files 2025-01-01") == "files 2025-01-01"
+    assert journal._COMMIT.sub(r"\1", f"git {'0123456789' * 4}:data/a.json") == "git 0123456789"
+    assert journal._COMMIT.sub(r"\1", "files 2025-01-01") == "files 2025-01-01"

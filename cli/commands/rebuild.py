@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 
 import click
 
-from cli import options, output, progress
+from cli import options, output
 from cli.lazy import Command, Group
 from cli.options import Format
+from cli.terminal import progress
 
 
 @click.group(cls=Group, examples=["orlog rebuild log"], short_help="Make the log once more from the archive.")
@@ -25,11 +26,11 @@ def rebuild_log(format_: Format) -> None:
     Lays down what was only archived. The old log serves readers until the new one is complete. From the same archive
     and rules comes the same log.
     """
-    from cli import render, render_work
+    from cli.render import forms, work
     from collector import rebuild_log as rebuild_record
 
     with options.open_record(write=True, make=False) as record, progress.bar() as bar:
         rebuilt = rebuild_record(record, now=datetime.now(UTC), progress=bar)
-    output.note(render_work.rebuilt(rebuilt))
+    output.note(work.rebuilt(rebuilt))
     if format_ is not Format.TABLE:
-        output.write(render.one(rebuilt))
+        output.write(forms.one(rebuilt))

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from cli import render
 from cli.options import Format
 from cli.overview import ARCHIVED, SyncLine
+from cli.render import forms
 from cli.text import counted, grouped, stamp_or_dash
 from eventstore import Attempt, Entry, Issue
 
@@ -19,16 +19,16 @@ _COMMIT: Final = re.compile(r"^(git [0-9a-f]{10})[0-9a-f]{30}:.*$", re.DOTALL)
 def syncs(lines: Sequence[SyncLine], format_: Format) -> Iterator[bytes]:
     """Syncs, as they come."""
     if format_ is not Format.TABLE:
-        return render.rows(lines, format_)
+        return forms.rows(lines, format_)
     header = ("SYNC", "CAUSE", "AT", "OBSERVED AT", "STATUS", "+", "~", "-", "=", "VERSION", "ERRORS")
-    return render.table(header, map(_sync, lines))
+    return forms.table(header, map(_sync, lines))
 
 
 def issues(found: Sequence[tuple[int, Issue]], format_: Format) -> Iterator[bytes]:
     """Issues with their syncs."""
     if format_ is not Format.TABLE:
-        return render.rows((_issue(sync, issue) for sync, issue in found), format_)
-    return render.table(
+        return forms.rows((_issue(sync, issue) for sync, issue in found), format_)
+    return forms.table(
         ("SYNC", "CODE", "KEY", "PATH", "ATTEMPT", "MESSAGE"),
         ((str(sync), i.code, i.key or "-", i.path or "-", str(i.attempt), i.message) for sync, i in found),
     )
@@ -37,8 +37,8 @@ def issues(found: Sequence[tuple[int, Issue]], format_: Format) -> Iterator[byte
 def roots(entries: Sequence[Entry], format_: Format) -> Iterator[bytes]:
     """The root of each entry of the chain."""
     if format_ is not Format.TABLE:
-        return render.rows(map(_root, entries), format_)
-    return render.table(
+        return forms.rows(map(_root, entries), format_)
+    return forms.table(
         ("ROOT", "ENTRY", "OBSERVED AT"), ((e.root, entry_name(e), stamp_or_dash(e.observed_at)) for e in entries)
     )
 
@@ -90,7 +90,7 @@ def _errors(line: SyncLine) -> str:
 
 
 def _issue(sync: int, issue: Issue) -> dict[str, Any]:
-    return {"sync": sync, **render.plain(issue)}
+    return {"sync": sync, **forms.plain(issue)}
 
 
 def _root(entry: Entry) -> dict[str, Any]:

@@ -22,7 +22,8 @@ def syncs(status: str | None, limit: int | None, format_: Format) -> None:
     AT is when the answers were in (of an import: the version's time), OBSERVED AT the time that its events carry. The
     columns + ~ - = count entities that appeared, changed, disappeared and stayed as they were.
     """
-    from cli import overview, render_journal
+    from cli import overview
+    from cli.render import journal
 
     with options.open_record() as record:
-        output.write(render_journal.syncs(overview.sync_lines(record, status=status, limit=limit), format_))
+        output.write(journal.syncs(overview.sync_lines(record, status=status, limit=limit), format_))

@@ -17,7 +17,7 @@ def roots(format_: Format) -> None:
 
     A root that is kept elsewhere proves that nothing before it was altered: `orlog verify --root ROOT`.
     """
-    from cli import render_journal
+    from cli.render import journal
 
     with options.open_record() as record:
-        output.write(render_journal.roots(record.log.entries(every_generation=True), format_))
+        output.write(journal.roots(record.log.entries(every_generation=True), format_))

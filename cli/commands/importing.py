@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from cli import options, output, progress
+from cli import options, output
 from cli.lazy import Command, Group
 from cli.options import Format
+from cli.terminal import progress
 from cli.text import counted
 
 if TYPE_CHECKING:
@@ -125,12 +126,12 @@ def _resolve(resource: str) -> Resource:
 
 
 def _import(resource: Resource, history: History, format_: Format) -> None:
-    from cli import render, render_work
+    from cli.render import forms, work
     from collector import import_history
 
     with options.open_record(write=True) as record, progress.bar() as bar:
         done = import_history(record, resource, history, progress=bar)
-    for line in render_work.imported(done, resource.address):
+    for line in work.imported(done, resource.address):
         output.note(line)
     if format_ is not Format.TABLE:
-        output.write(render.one(done))
+        output.write(forms.one(done))

@@ -41,7 +41,8 @@ def log(  # noqa: PLR0917  # one for each thing on the command line
 
     TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
     """
-    from cli import lookup, render_log
+    from cli import lookup
+    from cli.render import events
 
     with options.open_record() as record, record.snapshot():
         if category is not None and key is not None:
@@ -55,4 +56,4 @@ def log(  # noqa: PLR0917  # one for each thing on the command line
             until=until,
             newest_first=newest_first,
         )
-        output.write(render_log.events(itertools.islice(found, limit), format_))
+        output.write(events.events(itertools.islice(found, limit), format_))

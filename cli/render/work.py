@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from cli import render
 from cli.options import Format
+from cli.render import forms
 from cli.text import counted, grouped
 
 if TYPE_CHECKING:
@@ -52,11 +52,11 @@ def rebuilt(done: Rebuilt) -> str:
 def findings(found: Sequence[Finding], format_: Format) -> Iterator[bytes]:
     """What verification found."""
     if format_ is not Format.TABLE:
-        return render.rows(found, format_)
+        return forms.rows(found, format_)
     if not found:
         return iter(())
     lines = ((each.where, "-" if each.sync is None else str(each.sync), each.message) for each in found)
-    return render.table(("WHERE", "SYNC", "WHAT"), lines)
+    return forms.table(("WHERE", "SYNC", "WHAT"), lines)
 
 
 def verdict(found: Sequence[Finding], *, deep: bool) -> str:

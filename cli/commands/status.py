@@ -18,10 +18,11 @@ def status(format_: Format) -> None:
     Syncs that are only archived (an import that is older than the log's end, for instance) wait for `orlog rebuild
     log`.
     """
-    from cli import overview, render, render_status
+    from cli import overview
+    from cli.render import forms, overviews
 
     with options.open_record() as record:
         seen = overview.overview(record)
-    output.write(render_status.table(seen) if format_ is Format.TABLE else render.one(seen))
-    if advice := render_status.advice(seen):
+    output.write(overviews.table(seen) if format_ is Format.TABLE else forms.one(seen))
+    if advice := overviews.advice(seen):
         output.note(f"hint: {advice}")

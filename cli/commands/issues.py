@@ -18,10 +18,10 @@ def issues(sync: int | None, format_: Format) -> None:
 
     Nothing is lost: ATTEMPT names the answer, and `orlog response ATTEMPT` brings its bytes.
     """
-    from cli import render_journal
+    from cli.render import journal
 
     with options.open_record() as record:
         found = record.log.issues(sync=sync)
-    output.write(render_journal.issues(found, format_))
+    output.write(journal.issues(found, format_))
     if found and format_ is Format.TABLE:
         output.note(f"hint: `orlog response {found[-1][1].attempt}` brings the answer that the last of them is about")

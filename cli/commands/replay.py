@@ -34,13 +34,13 @@ def replay(category: str, key: str | None, at: Instant | None, format_: Format) 
 
     TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
     """
-    from cli import render_state
+    from cli.render import states
 
     with options.open_record() as record:
         if key is None:
-            states = record.log.catalogue(category, at=at)
-            output.write(render_state.catalogue(states, format_))
-            if not states and format_ is Format.TABLE:
+            catalogue = record.log.catalogue(category, at=at)
+            output.write(states.catalogue(catalogue, format_))
+            if not catalogue and format_ is Format.TABLE:
                 output.note("nothing stood then")
             return
         from cli import lookup
@@ -50,8 +50,8 @@ def replay(category: str, key: str | None, at: Instant | None, format_: Format) 
         if state is None:
             raise _absent(record.log, entity, at)
         if format_ is Format.TABLE:
-            output.note(render_state.head(state), dim=True)
-        output.write(render_state.document(state, format_))
+            output.note(states.head(state), dim=True)
+        output.write(states.document(state, format_))
 
 
 def _absent(log: EventLog, entity: Entity, at: Instant | None) -> Failure:

@@ -24,12 +24,13 @@ def sources(ctx: click.Context, format_: Format) -> None:
 
     A source is a TOML file: which API, what to ask it, and how its answers are read.
     """
-    from cli import render, shelf
+    from cli import shelf
+    from cli.render import forms
 
     if ctx.invoked_subcommand is not None:
         return
     found = shelf.listed(options.data_directory())
-    output.write(shelf.table(found) if format_ is Format.TABLE else render.rows(found, format_))
+    output.write(shelf.table(found) if format_ is Format.TABLE else forms.rows(found, format_))
 
 
 @sources.command(

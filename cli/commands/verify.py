@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from cli import options, output, progress
+from cli import options, output
 from cli.failures import DAMAGE
 from cli.lazy import Command
 from cli.options import Format
+from cli.terminal import progress
 
 
 @click.command(cls=Command, examples=["orlog verify --deep"], short_help="Check that nothing was altered or damaged.")
@@ -21,12 +22,12 @@ def verify(ctx: click.Context, deep: bool, root: str | None, format_: Format) ->
 
     `orlog roots` prints the roots that --root takes.
     """
-    from cli import render_work
+    from cli.render import work
     from eventstore import verify as verify_record
 
     with options.open_record() as record, progress.bar() as bar:
         findings = verify_record(record, deep=deep, root=root, progress=bar)
-    output.write(render_work.findings(findings, format_))
-    output.note(render_work.verdict(findings, deep=deep))
+    output.write(work.findings(findings, format_))
+    output.note(work.verdict(findings, deep=deep))
     if findings:
         ctx.exit(DAMAGE)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli import output, progress
+from cli import output
 from cli.lazy import Command
+from cli.terminal import progress
 from cli.text import counted, grouped, printable, sized, stamp
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from cli import render
 from cli.options import Format
+from cli.render import forms
 from cli.text import stamp
 from eventstore import State
 
@@ -18,18 +18,18 @@ def catalogue(states: Mapping[str, State], format_: Format) -> Iterator[bytes]:
     if format_ is Format.TABLE:
         header = ("KEY", "SINCE", "CONFIRMED", "SEQ")
         lines = ((key, stamp(s.since), stamp(s.confirmed_at), str(s.seq)) for key, s in states.items())
-        return render.table(header, lines)
+        return forms.table(header, lines)
     if format_ is Format.JSONL:
-        return render.rows((_line(state) for state in states.values()), format_)
+        return forms.rows((_line(state) for state in states.values()), format_)
     return _object(states)
 
 
 def document(state: State, format_: Format) -> Iterator[bytes]:
     """One entity."""
     if format_ is Format.JSONL:
-        yield from render.rows([_line(state)], format_)
+        yield from forms.rows([_line(state)], format_)
     elif format_ is Format.TABLE:
-        yield render.indented(state.content.canonical)
+        yield forms.indented(state.content.canonical)
     else:
         yield state.content.canonical + b"\n"
 
@@ -45,7 +45,7 @@ def head(state: State) -> str:
 def _object(states: Mapping[str, State]) -> Iterator[bytes]:
     separator = b"{"
     for key, state in states.items():
-        yield separator + render.encoded(key) + b":" + state.content.canonical
+        yield separator + forms.encoded(key) + b":" + state.content.canonical
         separator = b",\n"
     yield b"}\n" if states else b"{}\n"
 

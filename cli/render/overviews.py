@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cli import render
 from cli.overview import Overview
+from cli.render import forms
 from cli.text import counted, grouped, sized, stamp, stamp_or_dash
 
 
 def table(seen: Overview) -> Iterator[bytes]:
     """A summary, then the categories, then the resources."""
-    yield from render.fields(_summary(seen))
+    yield from forms.fields(_summary(seen))
     if seen.categories:
         yield b"\n"
-        yield from render.table(
+        yield from forms.table(
             ("CATEGORY", "LIVE", "EVER", "RESOURCE"),
             ((c.address, grouped(c.live), grouped(c.ever), f"{c.source}.{c.resource}") for c in seen.categories),
         )
     if seen.resources:
         yield b"\n"
-        yield from render.table(
+        yield from forms.table(
             ("RESOURCE", "LAST SYNC", "CAUSE", "AT"),
             ((r.resource, str(r.sync), r.cause.value, stamp_or_dash(r.at)) for r in seen.resources),
         )

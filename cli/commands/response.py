@@ -17,10 +17,10 @@ def response(attempt: int, headers: bool) -> None:  # noqa: FBT001
 
     `orlog issues` and `orlog replay --format jsonl` (confirmed_by) name attempts.
     """
-    from cli import render, render_journal
+    from cli.render import forms, journal
 
     with options.open_record() as record:
         if headers:
-            output.write(render.one(render_journal.attempt(record.archive.attempt(attempt))))
+            output.write(forms.one(journal.attempt(record.archive.attempt(attempt))))
         else:
             output.write([record.archive.answer(attempt)])

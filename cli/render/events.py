@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from cli import render
 from cli.options import Format
+from cli.render import forms
 from cli.text import counted, printable, stamp, stamp_or_dash
 from eventstore import JSON, Event, Kind
 
@@ -23,7 +23,7 @@ def events(found: Iterable[Event], format_: Format) -> Iterator[bytes]:
     """Events one by one, as they come."""
     if format_ is Format.TABLE:
         return _lines(found)
-    return render.rows(map(contract, found), format_)
+    return forms.rows(map(contract, found), format_)
 
 
 def contract(event: Event) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The commands, one in each module: parse, call one function, print."""

@@ -1,0 +1,1 @@
+"""What commands print, as bytes. Pure: data in, bytes out."""

@@ -1,0 +1,1 @@
+"""What is only there for people at a terminal."""
