@@ -10,6 +10,7 @@ Everything that is learned enters as a `Listing`, everything that is known leave
 from eventstore.archive import Archive
 from eventstore.canonical import JSON, Document, parse
 from eventstore.canonical import canonical as canonical_bytes
+from eventstore.comparison import Changed, Comparison, RulesDiffer, compare
 from eventstore.errors import (
     BeyondHead,
     BrokenHistory,
@@ -17,8 +18,10 @@ from eventstore.errors import (
     Damaged,
     DiskFull,
     EventStoreError,
+    LogRebuilt,
     NewerRecord,
     NoRecord,
+    NotAPointer,
     NotARecord,
     PatchError,
     ReadOnlyRecord,
@@ -29,6 +32,8 @@ from eventstore.errors import (
     UnknownSync,
     Unreadable,
 )
+from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, value_at
+from eventstore.following import Follower
 from eventstore.log import EventLog
 from eventstore.model import (
     Attempt,
@@ -41,6 +46,7 @@ from eventstore.model import (
     Item,
     Kind,
     Listing,
+    Occurrence,
     Recorded,
     Request,
     Rules,
@@ -57,16 +63,22 @@ from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
 from eventstore.verification import Finding, verify
+from eventstore.walk import Change
 
 __all__ = [
+    "ABSENT",
     "JSON",
     "Archive",
     "Attempt",
     "BeyondHead",
+    "Blame",
     "BrokenHistory",
     "Category",
     "CategoryTaken",
     "Cause",
+    "Change",
+    "Changed",
+    "Comparison",
     "Damaged",
     "DiskFull",
     "Document",
@@ -75,17 +87,23 @@ __all__ = [
     "Event",
     "EventLog",
     "EventStoreError",
+    "FieldChange",
     "Finding",
+    "Follower",
     "Instant",
     "Issue",
     "Item",
     "Kind",
     "Listing",
+    "LogRebuilt",
     "NewerRecord",
     "NoRecord",
+    "NotAPointer",
     "NotARecord",
+    "Occurrence",
     "Patch",
     "PatchError",
+    "Period",
     "Position",
     "Progress",
     "ReadOnlyRecord",
@@ -94,6 +112,7 @@ __all__ = [
     "Recorded",
     "Request",
     "Rules",
+    "RulesDiffer",
     "Scope",
     "Silent",
     "State",
@@ -106,11 +125,16 @@ __all__ = [
     "Unreadable",
     "Version",
     "apply",
+    "blame",
     "canonical_bytes",
+    "compare",
     "compose",
     "diff",
+    "field_changes",
     "from_ms",
     "parse",
+    "periods",
     "to_ms",
+    "value_at",
     "verify",
 ]

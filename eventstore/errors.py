@@ -16,6 +16,8 @@
     ├── UnknownAttempt      no such attempt, or it brought no answer
     ├── CategoryTaken       one category of a source belongs to one resource
     ├── Unreadable          text that is not JSON, or JSON that no document can hold
+    ├── NotAPointer         text that is no JSON Pointer
+    ├── LogRebuilt          the log that was followed has been replaced by another generation
     └── PatchError          a JSON Patch that is malformed or does not apply
 
 The message says what happened, `hint` what to do about it.
@@ -113,6 +115,14 @@ class CategoryTaken(EventStoreError):
 
 class Unreadable(EventStoreError):
     hint = "the bytes stay in the archive as they came"
+
+
+class NotAPointer(EventStoreError):
+    hint = "a JSON Pointer (RFC 6901) begins with /, as in /pricing/prompt; in names ~ is written ~0, and / is ~1"
+
+
+class LogRebuilt(EventStoreError):
+    hint = "read the state anew: numbers from before mean nothing now"
 
 
 class PatchError(EventStoreError):

@@ -1,4 +1,4 @@
-"""The event log's public surface: `record` writes; `events`, `state`, `catalogue` and `history` read.
+"""The event log's public surface: `record` writes; `events`, `changes`, `state`, `catalogue` and `history` read.
 
 Everything that is learned enters as a `Listing`, everything that is known leaves as a `State` or an `Event`. Instants
 are aware datetimes, or sequence numbers, which stand for the end of their sync; None is the head.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from eventstore import confirmation, generations, names, replay, sqlite
 from eventstore.archive import Archive
 from eventstore.canonical import Document, parse
 from eventstore.errors import BrokenHistory
+from eventstore.fields import tokens
 from eventstore.model import (
     Category,
     Entity,
@@ -32,10 +33,11 @@ from eventstore.model import (
     Status,
     Version,
     from_ms,
-    to_ms,
 )
-from eventstore.positions import Instant, Position, find_position
+from eventstore.positions import Instant, Position, find_position, rules_at
 from eventstore.recorder import Recorder
+from eventstore.selection import Selection
+from eventstore.walk import Change, Walk, may_concern
 
 _EVENTS: Final = """
 SELECT e.seq, c.source, c.name, t.key, e.parent, e.scope, e.kind, n.observed_at, e.not_before, n.sync, e.hash,
@@ -97,6 +99,12 @@ class EventLog:
 
     # -- positions
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[int]:
+        """All that is read inside is of one moment, whatever is written meanwhile; gives the generation of it."""
+        with sqlite.explained(self._path), sqlite.transaction(self._db, write=False):
+            yield self.generation
+
     @property
     def generation(self) -> int:
         """The number of the generation that is read and written."""
@@ -104,14 +112,14 @@ class EventLog:
 
     def position(self, at: Instant | None = None) -> Position:
         """The place that an instant comes to. Raises `BeyondHead` for a number that the log has not reached."""
-        with self._reading() as generation:
+        with self.reading() as generation:
             return find_position(self._db, generation, at)
 
     # -- names
 
     def categories(self) -> list[Category]:
         """All categories of the log, by address."""
-        with self._reading() as g:
+        with self.reading() as g:
             rows = self._db.execute(
                 "SELECT c.source, c.name, c.resource, count(t.hash), count(t.id) "
                 f"FROM category_{g} c LEFT JOIN entity_{g} t ON t.category = c.id "
@@ -121,12 +129,12 @@ class EventLog:
 
     def find_category(self, address: str) -> tuple[str, str]:
         """Source and name of a category, given as `CATEGORY` or `SOURCE.CATEGORY`. Raises `UnknownCategory`."""
-        with self._reading() as generation:
+        with self.reading() as generation:
             return names.find_category(self._db, generation, address)[:2]
 
     def entity(self, address: str, key: str) -> Entity:
         """An entity that the log knows, live or gone. Raises `UnknownCategory`, `UnknownEntity`."""
-        with self._reading() as generation:
+        with self.reading() as generation:
             category = names.find_category(self._db, generation, address)
             names.find_entity(self._db, generation, category, key)
             return Entity(category.source, category.name, key)
@@ -138,7 +146,7 @@ class EventLog:
 
         Raises `BeyondHead`, and `BrokenHistory` where the record is damaged.
         """
-        with self._reading() as generation:
+        with self.reading() as generation:
             number = names.entity_id(self._db, generation, entity)
             if number is None:
                 return None
@@ -170,7 +178,7 @@ class EventLog:
 
         Raises `UnknownCategory`, `BeyondHead`, and `BrokenHistory` where the record is damaged.
         """
-        with self._reading() as generation:
+        with self.reading() as generation:
             source, name, number = names.find_category(self._db, generation, category)
             position = find_position(self._db, generation, at)
             folded = replay.fold_category(self._db, generation, number, position.seq)
@@ -188,40 +196,68 @@ class EventLog:
                 for row, content in folded
             }
 
-    def events(
+    def events(  # noqa: PLR0913  # a filter for each thing that is asked
         self,
         category: str | None = None,
         key: str | None = None,
         *,
+        pattern: str | None = None,
+        kinds: Collection[Kind] | None = None,
         since: datetime | None = None,
         until: Instant | None = None,
         after: int = 0,
         newest_first: bool = False,
     ) -> Iterator[Event]:
-        """Events in `seq` order: of everything, a category, or one entity.
+        """Events in `seq` order: of everything, a category, one entity, or those whose keys match a pattern.
 
-        `since` and `until` bound `observed_at`, both included; `after` leaves out events up to that number. Raises as
-        `catalogue` and `entity` do. A rebuild meanwhile ends the iteration with an error: read inside `snapshot()` to
-        be safe from it.
+        In `pattern` a `*` stands for any text, `?` for one character, `[abc]` for one of these. `since` and `until`
+        bound `observed_at`, both included; `after` leaves out events up to that number. Raises as `catalogue` and
+        `entity` do. A rebuild meanwhile ends the iteration with an error: read inside `reading()` to be safe from it.
         """
-        with self._reading() as generation:
-            where, values = self._filter(generation, category, key, since, until, after)
-            order = "DESC" if newest_first else "ASC"
-            query = f"{_EVENTS.format(g=generation)} WHERE {where} ORDER BY e.seq {order}"
-            rows = self._db.execute(query, values)
-        with sqlite.explained(self._path):
-            for row in rows:
-                yield self._event(row)
+        wanted = Selection(
+            category=category, key=key, pattern=pattern, kinds=kinds, since=since, until=until, after=after
+        )
+        return self._events(wanted, newest_first=newest_first)
 
-    def history(self, entity: Entity) -> list[Version]:
-        """All that ever happened to an entity, each with the document that resulted. Empty if it never was.
+    def changes(  # noqa: PLR0913  # a filter for each thing that is asked
+        self,
+        category: str | None = None,
+        key: str | None = None,
+        *,
+        pattern: str | None = None,
+        path: str | None = None,
+        kinds: Collection[Kind] | None = None,
+        since: datetime | None = None,
+        until: Instant | None = None,
+        after: int = 0,
+        newest_first: bool = False,
+    ) -> Iterator[Change]:
+        """Events as `events` gives them, each with the documents before and after it.
 
-        Raises `BrokenHistory` where the record is damaged.
+        `path`, a JSON Pointer, leaves only those after which another value stands there than before, or none. Raises
+        as `events` does, `NotAPointer`, and `BrokenHistory` where the record is damaged.
         """
-        with self._reading() as generation:
+        place = None if path is None else tokens(path)
+        wanted = Selection(
+            category=category, key=key, pattern=pattern, kinds=kinds, since=since, until=until, after=after
+        )
+        walk = Walk(self._db, self.generation)
+        for event in self._events(wanted, newest_first=newest_first):
+            if place is None:
+                yield walk.around(event)
+            elif may_concern(event, place) and (change := walk.around(event)).concerns(place):
+                yield change
+
+    def history(self, entity: Entity, *, at: Instant | None = None) -> list[Version]:
+        """All that happened to an entity up to an instant, each with the document that resulted. Empty if it never was.
+
+        Documents share what did not change between them. Raises `BeyondHead`, and `BrokenHistory` where the record is
+        damaged.
+        """
+        with self.reading() as generation:
             if names.entity_id(self._db, generation, entity) is None:
                 return []
-            events = list(self.events(f"{entity.source}.{entity.category}", entity.key))
+            events = list(self.events(entity.address, entity.key, until=at))
         versions: list[Version] = []
         content: Document | None = None
         for event in events:
@@ -233,7 +269,7 @@ class EventLog:
 
     def entries(self, *, every_generation: bool = False) -> list[Entry]:
         """The entries of the chain, oldest first: of this generation, or of all that ever were."""
-        with self._reading() as generation:
+        with self.reading() as generation:
             where = "generation <= ?" if every_generation else "generation = ?"
             rows = self._db.execute(
                 "SELECT id, generation, kind, root, sync, observed_at, seq, status, appeared, changed, disappeared, "
@@ -244,7 +280,7 @@ class EventLog:
 
     def issues(self, *, sync: int | None = None) -> list[tuple[int, Issue]]:
         """Issues with the sync that found each, oldest first."""
-        with self._reading() as generation:
+        with self.reading() as generation:
             where = "" if sync is None else "WHERE n.sync = ?"
             rows = self._db.execute(
                 "SELECT n.sync, i.code, i.message, i.attempt, i.key, i.path "
@@ -253,19 +289,22 @@ class EventLog:
             )
             return [(row[0], Issue(*row[1:])) for row in rows]
 
+    def rules(self, *, at: Instant | None = None) -> dict[str, str]:
+        """By which rules each resource (`SOURCE.RESOURCE`) was read at an instant.
+
+        Values are hashes, whose text `Archive.rules_text` knows. What a rebuild laid down it read by the rules that were
+        the newest then. Raises `BeyondHead`.
+        """
+        with self.reading() as generation:
+            return rules_at(self._db, generation, find_position(self._db, generation, at))
+
     def recorded_syncs(self) -> frozenset[int]:
         """Ids of the syncs that are in this generation; others are only archived, until a rebuild."""
-        with self._reading() as generation:
+        with self.reading() as generation:
             rows = self._db.execute("SELECT sync FROM entry WHERE generation = ? AND kind = 'sync'", (generation,))
             return frozenset(row[0] for row in rows)
 
     # -- helpers
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[int]:
-        """One snapshot, with the generation that is current in it."""
-        with sqlite.explained(self._path), sqlite.transaction(self._db, write=False):
-            yield self.generation
 
     def _scope(self, number: int) -> Scope:
         scope = self._scopes.get(number)
@@ -280,27 +319,15 @@ class EventLog:
             raise BrokenHistory(f"event {seq} has no attempt that confirms it", seq=seq)
         return row[0], from_ms(row[1])
 
-    def _filter(
-        self,
-        generation: int,
-        category: str | None,
-        key: str | None,
-        since: datetime | None,
-        until: Instant | None,
-        after: int,
-    ) -> tuple[str, list[Any]]:
-        where, values = ["e.seq > ?", "e.seq <= ?"], [after, find_position(self._db, generation, until).seq]
-        if since is not None:
-            before = find_position(self._db, generation, from_ms(to_ms(since) - 1))
-            where.append("e.seq > ?")
-            values.append(before.seq)
-        if category is not None:
-            found = names.find_category(self._db, generation, category)
-            where.append("e.category = ?")
-            values.append(found.id)
-            if key is not None:
-                where[-1:], values[-1:] = ["e.entity = ?"], [names.find_entity(self._db, generation, found, key)]
-        return " AND ".join(where), values
+    def _events(self, wanted: Selection, *, newest_first: bool) -> Iterator[Event]:
+        with self.reading() as generation:
+            where, values = wanted.where(self._db, generation)
+            order = "DESC" if newest_first else "ASC"
+            query = f"{_EVENTS.format(g=generation)} WHERE {where} ORDER BY e.seq {order}"
+            rows = self._db.execute(query, values)
+        with sqlite.explained(self._path):
+            for row in rows:
+                yield self._event(row)
 
     def _event(self, row: tuple[Any, ...]) -> Event:
         seq, source, name, key, parent, scope, kind, observed_at, not_before, sync, digest, body = row

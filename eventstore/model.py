@@ -186,6 +186,18 @@ class Recorded(msgspec.Struct, frozen=True):
     root: str
 
 
+class Occurrence(msgspec.Struct, frozen=True):
+    """An event without its content: when something happened, as far as that is known.
+
+    It lies between `not_before` (None: nothing is known to have been otherwise) and `observed_at`, the first sight.
+    """
+
+    seq: int
+    sync: int
+    not_before: datetime | None
+    observed_at: datetime
+
+
 class Event(msgspec.Struct, frozen=True):
     """One immutable observation about one entity.
 
@@ -214,6 +226,11 @@ class Event(msgspec.Struct, frozen=True):
     def patch(self) -> list[dict[str, JSON]] | None:
         """The RFC 6902 operations of a `changed` event, None for the others."""
         return parse(self.body) if self.kind is Kind.CHANGED and self.body is not None else None
+
+    @property
+    def occurrence(self) -> Occurrence:
+        """When it happened, without what."""
+        return Occurrence(self.seq, self.sync, self.not_before, self.observed_at)
 
 
 class State(msgspec.Struct, frozen=True):

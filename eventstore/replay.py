@@ -17,7 +17,7 @@ from eventstore.canonical import JSON, Document, encode, parse
 from eventstore.compression import pack, unpack
 from eventstore.errors import BrokenHistory, PatchError, Unreadable
 from eventstore.model import Event, Kind
-from eventstore.patch import apply_in_place
+from eventstore.patch import apply_in_place, apply_sharing
 
 KEYFRAME_PATCHES: Final = 8  # patches that one entity's read folds at most; 4 costs a fifth more space for 20 µs
 CATALOGUE_EVENTS: Final = 64  # events that a catalogue's read folds at least before another keyframe pays
@@ -83,6 +83,13 @@ def fold_entity(db: sqlite3.Connection, generation: int, entity: int, seq: int) 
     if content.digest != last[5]:
         raise BrokenHistory(f"event {last[0]} does not fold to the document that its hash promises", seq=last[0])
     return Folded(last[0], last[2], last[3], last[4], content, len(patches), sum(map(len, patches)))
+
+
+def previous(db: sqlite3.Connection, generation: int, entity: int, seq: int) -> int | None:
+    """The number of an entity's last event before `seq`."""
+    query = f"SELECT max(seq) FROM event_{generation} WHERE entity = ? AND seq < ?"
+    number: int | None = db.execute(query, (entity, seq)).fetchone()[0]
+    return number
 
 
 def _apply(base: bytes, patches: Iterable[bytes], seq: int) -> Document:
@@ -184,7 +191,7 @@ def next_content(event: Event, content: Document | None) -> Document | None:
     if content is None:
         raise BrokenHistory(f"event {event.seq} changes what is not there", seq=event.seq)
     try:
-        # parsed anew: the document before must stay what it was
-        return Document.folded(apply_in_place(parse(content.canonical), parse(event.body)))
+        # the document before stays what it was
+        return Document.folded(apply_sharing(content.value, parse(event.body)))
     except (PatchError, Unreadable) as error:
         raise BrokenHistory(f"event {event.seq} cannot be folded: {error}", seq=event.seq) from None

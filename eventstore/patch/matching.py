@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -50,20 +50,31 @@ def match(before: list[JSON], after: list[JSON]) -> Matching | None:
     )
 
 
-def identifying_field(before: list[JSON], after: list[JSON]) -> str | None:
-    """Name the field that every object of both arrays has, with strings or integers that are unique on each side.
+class IdentifyingField(NamedTuple):
+    """A field that tells the objects of two arrays apart: how many it finds on both sides, and where its name ranks."""
 
-    Of several, the one by which most elements match; then a well-known name; then the first by name.
-    """
+    name: str
+    matches: int
+    rank: int
+
+
+def identifying_field(before: list[JSON], after: list[JSON]) -> str | None:
+    """Name the identifying field by which most elements match; of several a well-known one, then the first by name."""
+    fields = identifying_fields(before, after)
+    return min(fields, key=lambda field: (-field.matches, field.rank, field.name)).name if fields else None
+
+
+def identifying_fields(before: list[JSON], after: list[JSON]) -> list[IdentifyingField]:
+    """Find the fields that every object of both arrays has, with strings or integers that are unique on each side."""
     if not before or any(type(element) is not dict for element in (*before, *after)):
-        return None
-    candidates: list[tuple[int, int, str]] = []
-    for field in before[0]:
-        old, new = _identities(before, field), _identities(after, field)
+        return []
+    fields: list[IdentifyingField] = []
+    for name in before[0]:
+        old, new = _identities(before, name), _identities(after, name)
         if old and new:
-            rank = WELL_KNOWN.index(field) if field in WELL_KNOWN else len(WELL_KNOWN)
-            candidates.append((-len(old & new), rank, field))
-    return min(candidates)[2] if candidates else None
+            rank = WELL_KNOWN.index(name) if name in WELL_KNOWN else len(WELL_KNOWN)
+            fields.append(IdentifyingField(name, len(old & new), rank))
+    return fields
 
 
 def _identities(elements: list[JSON], field: str) -> set[str | int] | None:

@@ -38,6 +38,53 @@ def apply_in_place(document: JSON, patch: Patch) -> JSON:
     return document
 
 
+def apply_sharing(document: JSON, patch: Patch) -> JSON:
+    """Return what `patch` makes of `document`, which stays as it was; what the patch does not touch is in both.
+
+    So all versions of a long history take little more room than its patches. It takes the patch's values as they are,
+    and raises, as `apply_in_place` does.
+    """
+    return apply_in_place(_unshared(document, patch), patch)
+
+
+def _unshared(document: JSON, patch: Patch) -> JSON:
+    """Copy what a patch may change: objects on the way to the places it names, and whole arrays, whose places shift."""
+    if type(document) is not dict or not all(_stays(operation) for operation in patch):
+        return copied(document)
+    root = document.copy()
+    own = {id(root)}
+    for operation in patch:
+        try:
+            _own(root, split(operation["path"])[:-1], own)
+        except PatchError:
+            break  # carrying it out says what is wrong, and where
+    return root
+
+
+def _stays(operation: JSON) -> bool:
+    """Whether an operation leaves everything where it stands, save the elements behind the place that it names."""
+    return (
+        type(operation) is dict
+        and operation.get("op") in {"add", "remove", "replace", "test"}
+        and type(operation.get("path")) is str
+    )
+
+
+def _own(parent: dict[str, JSON], tokens: list[str], own: set[int]) -> None:
+    for token in tokens:
+        node = parent.get(token)
+        if id(node) in own:
+            pass
+        elif type(node) is dict:
+            node = parent[token] = node.copy()
+        elif type(node) is list:
+            node = parent[token] = copied(node)
+        own.add(id(node))
+        if type(node) is not dict:
+            return
+        parent = node
+
+
 def _carry_out(document: JSON, operation: Operation) -> JSON:
     if type(operation) is not dict:
         raise PatchError("not an object")

@@ -1,0 +1,13 @@
+"""What documents say at single places, and how that changes: differences, blame, and all values of a field.
+
+Pure: documents and versions in, structs out.
+"""
+
+from __future__ import annotations
+
+from eventstore.fields.blame import Blame, blame
+from eventstore.fields.changes import FieldChange, field_changes
+from eventstore.fields.periods import Period, periods
+from eventstore.fields.places import ABSENT, tokens, value_at
+
+__all__ = ["ABSENT", "Blame", "FieldChange", "Period", "blame", "field_changes", "periods", "tokens", "value_at"]

@@ -1,0 +1,59 @@
+"""Which events are asked for, as SQL."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from eventstore import names
+from eventstore.model import Kind, from_ms, to_ms
+from eventstore.positions import Instant, find_position
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Filters over events, all of which must hold; see `EventLog.events`."""
+
+    category: str | None
+    key: str | None
+    pattern: str | None
+    kinds: Collection[Kind] | None
+    since: datetime | None
+    until: Instant | None
+    after: int
+
+    def where(self, db: sqlite3.Connection, generation: int) -> tuple[str, list[Any]]:
+        """A condition over `e`, the events of a generation, and the values in it.
+
+        Raises `UnknownCategory`, `UnknownEntity`, `BeyondHead`.
+        """
+        terms = [self._times(db, generation), self._entities(db, generation)]
+        if self.kinds is not None:
+            kinds = sorted(kind.value for kind in self.kinds)
+            terms.append((f"e.kind IN ({_places(kinds)})", kinds))
+        return " AND ".join(term for term, _ in terms), [value for _, values in terms for value in values]
+
+    def _times(self, db: sqlite3.Connection, generation: int) -> tuple[str, list[Any]]:
+        after = self.after
+        if self.since is not None:
+            after = max(after, find_position(db, generation, from_ms(to_ms(self.since) - 1)).seq)
+        return "e.seq > ? AND e.seq <= ?", [after, find_position(db, generation, self.until).seq]
+
+    def _entities(self, db: sqlite3.Connection, generation: int) -> tuple[str, list[Any]]:
+        if self.category is None:
+            like = f"e.entity IN (SELECT id FROM entity_{generation} WHERE key GLOB ?)"
+            return ("TRUE", []) if self.pattern is None else (like, [self.pattern])
+        category = names.find_category(db, generation, self.category)
+        if self.key is not None:
+            return "e.entity = ?", [names.find_entity(db, generation, category, self.key)]
+        if self.pattern is not None:
+            like = f"e.entity IN (SELECT id FROM entity_{generation} WHERE category = ? AND key GLOB ?)"
+            return like, [category.id, self.pattern]
+        return "e.category = ?", [category.id]
+
+
+def _places(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
