@@ -4,7 +4,7 @@
 VENV ?= .venv
 TESTS ?=
 PYTEST = $(VENV)/bin/python -m pytest -n auto --dist worksteal
-SOURCES = eventstore collector cli tests bench
+SOURCES = eventstore collector cli tests bench docs
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -19,7 +19,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 $(shell [ "$$(cat $(VENV)/.locked 2>/dev/null)" = "$(CURDIR)" ] && $(VENV)/bin/python -c '' 2>/dev/null \
 	|| rm -f $(VENV)/.locked)
 
-.PHONY: help setup demo test quick test-long check format bench planted mutation lock clean
+.PHONY: help setup demo test quick test-long check format docs reference tutorial bench planted mutation lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -49,6 +49,17 @@ format: setup  ## format, and mend what ruff can
 	$(VENV)/bin/python -m ruff check --fix-only
 	$(VENV)/bin/python -m ruff format
 
+docs: .cache/docs/env/.locked  ## the documentation as pages, in .cache/docs/html; warnings are errors
+	$(<D)/bin/python -m sphinx --builder html --doctree-dir .cache/docs/doctrees --fresh-env --nitpicky \
+		--fail-on-warning --quiet docs .cache/docs/html
+	@echo "open $(CURDIR)/.cache/docs/html/index.html"
+
+reference: setup  ## write docs/reference.md anew, from the help of the commands
+	$(VENV)/bin/python -m docs.reference
+
+tutorial: setup  ## run the commands that the docs show, on the recording, and write what they print into the pages
+	$(VENV)/bin/python -m tests.tutorial
+
 bench: setup .cache/bench/.locked  ## speed and size beside git-history's, on the recordings
 	GIT_HISTORY=.cache/bench/bin/git-history $(VENV)/bin/python -m bench $(ARGS)
 
@@ -59,9 +70,10 @@ mutation: setup  ## mutation testing of what [tool.mutmut] in pyproject.toml nam
 	CI=true $(VENV)/bin/mutmut run $(ARGS)
 	$(VENV)/bin/mutmut results
 
-lock: .cache/uv/.made  ## write both locks anew; UPGRADE=--upgrade for the newest versions
+lock: .cache/uv/.made  ## write all three locks anew; UPGRADE=--upgrade for the newest versions
 	$(UV_COMPILE) --group dev pyproject.toml -o requirements.lock
 	$(UV_COMPILE) --group bench -o requirements-bench.lock
+	$(UV_COMPILE) --group docs pyproject.toml -o requirements-docs.lock
 
 clean:  ## remove all that was made here
 	rm -rf .venv .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .coverage mutants build dist
@@ -93,6 +105,13 @@ $(VENV)/.ready: $(VENV)/.locked pyproject.toml retention.toml
 	@touch $@
 
 .cache/bench/.locked: requirements-bench.lock
+	$(new_environment)
+	$(INSTALL_LOCKED) $<
+	@touch $@
+
+# orlog itself stays out of it: conf.py finds it beside docs/. What it needs is in the lock, for its docstrings are read
+# by importing it.
+.cache/docs/env/.locked: requirements-docs.lock
 	$(new_environment)
 	$(INSTALL_LOCKED) $<
 	@touch $@

@@ -14,7 +14,9 @@ time is less easily disturbed than wall time. `--json FILE` keeps every single m
   entities, one 100 times as long. Counted, not timed: rows that SQLite handed out, its steps (calls of its progress
   handler, which grow with the rows that it visits), and bytes given to the JSON parser; means over many reads.
 - *shell*: `orlog replay CATEGORY KEY` as a process; beside it, for scale, `python -c pass` and `git show`.
+- *ask*: all differences, field by field, between the recorded catalogue and that of a year before; blame and all
+  values of a field, of a generated entity that changed 1000 times. In process.
 
-Recordings are looked for where ORLOG_RECORDINGS points, else in `../shared/data`; without them only growth is measured.
-GIT_HISTORY names the `git-history` program; without it orlog's import stands alone.
+Recordings are looked for where ORLOG_RECORDINGS points, else in `../shared/data`; without them only generated logs are
+measured. GIT_HISTORY names the `git-history` program; without it orlog's import stands alone.
 """

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import growth, importing, reading, shell
+from bench import asking, growth, importing, reading, shell
 from bench.figures import Figure, Figures
 from bench.recording import Recording, recording
 from bench.table import show
@@ -39,9 +39,11 @@ def _options() -> argparse.Namespace:
 def _measured(folder: Path, *, quick: bool) -> Iterator[Figure]:
     recorded = recording(RECORDING, folder)
     if recorded is None:
-        _say(f"{RECORDING} is not there (ORLOG_RECORDINGS names the folder of recordings): only growth is measured")
+        _say(f"{RECORDING} is not there (ORLOG_RECORDINGS names the folder): only generated logs are measured")
     else:
         yield from _on_recording(recorded, folder, quick=quick)
+    _say("ask: an entity of many changes is generated")
+    yield from asking.of_one_entity(folder, quick=quick)
     _say("growth: two logs are generated")
     yield from growth.measured(folder, quick=quick)
 
@@ -54,6 +56,8 @@ def _on_recording(recorded: Recording, folder: Path, *, quick: bool) -> Iterator
     yield from reading.measured(recorded, data, quick=quick)
     _say("shell: a process each, alternating")
     yield from shell.measured(recorded, data, quick=quick)
+    _say("ask: two catalogues are compared")
+    yield from asking.of_two_instants(recorded, data, quick=quick)
 
 
 def _git_history(*, quick: bool) -> str | None:

@@ -26,9 +26,9 @@ _FIRST = datetime(2020, 1, 1, tzinfo=UTC)
 _RULES = Rules(hashlib.sha256(b"{}").hexdigest(), "{}")
 
 
-def lay_down(data: Path, syncs: int) -> None:
+def lay_down(data: Path, syncs: int, *, live: int = LIVE) -> None:
     """Record so many syncs, straight through the library; no answers are archived, only that they came."""
-    listings = _listings(random.Random(LIVE))
+    listings = _listings(random.Random(live), live)
     with Record.open(data, write=True) as record:
         for start in range(0, syncs, TRANSACTION):
             with record.transaction():
@@ -50,13 +50,13 @@ def _record(record: Record, number: int, items: tuple[Item, ...]) -> None:
     record.log.record(sync, [Listing(_SCOPE, (CATEGORY,), attempt, complete, items)])
 
 
-def _listings(draw: random.Random) -> Iterator[tuple[Item, ...]]:
-    documents = [_document(number, draw) for number in range(LIVE)]
+def _listings(draw: random.Random, live: int) -> Iterator[tuple[Item, ...]]:
+    documents = [_document(number, draw) for number in range(live)]
     items = [_item(document) for document in documents]
     while True:
         yield tuple(items)
         for _ in range(CHANGES):
-            number = int(LIVE * 0.9 * draw.random() ** 2)
+            number = int(live * 0.9 * draw.random() ** 2)
             _change(documents[number], draw)
             items[number] = _item(documents[number])
 

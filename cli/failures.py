@@ -1,8 +1,9 @@
 """The one place where errors become what a user sees: a line, a hint and an exit code. Never a traceback.
 
-0  fine                     5    damage was found
-1  an error of ours         130  interrupted
-2  wrong usage              141  who read stdout has gone
+0  fine                     4    an alert stands
+1  an error of ours         5    damage was found
+2  wrong usage              130  interrupted
+                            141  who read stdout has gone
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import click
 from cli.text import printable
 
 ERROR: Final = 1
+ALERT: Final = 4
 DAMAGE: Final = 5
 INTERRUPTED: Final = 130  # 128 + SIGINT, as shells have it
 READER_GONE: Final = 141  # 128 + SIGPIPE

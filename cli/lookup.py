@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final, TypeAlias
 
-from cli.text import stamp
-from eventstore import Entity, Event, EventLog, Instant, Kind, UnknownEntity
+from cli.failures import Failure
+from cli.text import stamp, within
+from eventstore import Entity, Event, EventLog, Instant, Kind, UnknownEntity, Version, blame
 
+NEAR_PATHS: Final = 5  # that a message about an unknown one proposes
+PATTERN: Final = re.compile(r"[*?\[]")
 SPANS_SHOWN: Final = 3  # of the times when an entity was there
 
 Span: TypeAlias = tuple[datetime, datetime | None]
@@ -33,6 +38,19 @@ def find(log: EventLog, category: str, key: str) -> Entity:
         raise
 
 
+def named(log: EventLog, category: str | None, key: str | None) -> tuple[str | None, str | None, str | None]:
+    """What CATEGORY and KEY mean to a filter: category, key, and pattern: what is no key, but holds `*`, `?` or `[`."""
+    if category is None or key is None:
+        return category, None, None
+    try:
+        entity = find(log, category, key)
+    except UnknownEntity:
+        if not PATTERN.search(key):
+            raise
+        return category, None, key
+    return entity.address, entity.key, None
+
+
 def escaped(value: str) -> str:
     """A value as it is written in a key."""
     return value.replace("\\", "\\\\").replace("#", "\\#")
@@ -47,6 +65,33 @@ def spans(events: Iterable[Event]) -> list[Span]:
         elif event.kind is Kind.DISAPPEARED and found:
             found[-1] = (found[-1][0], event.observed_at)
     return found
+
+
+def absent(log: EventLog, entity: Entity, at: Instant | None) -> Failure:
+    """The error of an entity that was not there at an instant."""
+    there = spans(log.events(entity.address, entity.key))
+    message = absence(entity, at, log.position(at).observed_at, there)
+    return Failure(
+        message, hint=f"`orlog log {entity.address} {shlex.quote(entity.key)}` shows all that happened to it"
+    )
+
+
+def no_field(entity: Entity, pointer: str, paths: Sequence[str]) -> Failure:
+    """The error of a place where an entity says nothing; `paths` are those where it does."""
+    import difflib
+
+    above = [path.rpartition("/")[0] for path in paths]
+    near = difflib.get_close_matches(pointer, dict.fromkeys((*paths, *above)), NEAR_PATHS)
+    below = [path for path in paths if within(path, pointer.rpartition("/")[0])]
+    shown = near or below[:NEAR_PATHS] or list(paths)[:NEAR_PATHS]
+    hint = f"did you mean: {', '.join(shown)}" if near else f"there are: {', '.join(shown)}, …"
+    return Failure(f"{entity.category} {entity.key} says nothing at {pointer}", hint=hint)
+
+
+def fields_of(versions: Sequence[Version]) -> list[str]:
+    """The paths of all fields of the last document that there was."""
+    last = next((number for number in reversed(range(len(versions))) if versions[number].content is not None), -1)
+    return [row.path for row in blame(versions[: last + 1])]
 
 
 def absence(entity: Entity, at: Instant | None, moment: datetime | None, there: Sequence[Span]) -> str:

@@ -28,6 +28,7 @@ class Format(enum.Enum):
     JSON = "json"
     JSONL = "jsonl"
     TABLE = "table"
+    CSV = "csv"
 
 
 # -- the data directory
@@ -77,7 +78,9 @@ def open_record(*, write: bool = False, make: bool = True) -> Record:
 # -- TIME
 
 
-def time(name: str, *, text: str, seq: bool = True) -> Callable[[F], F]:
+def time(
+    option: str, name: str | None = None, *, text: str, seq: bool = True, required: bool = False
+) -> Callable[[F], F]:
     """An option that takes a TIME: an aware datetime, or (if `seq` is allowed) a sequence number."""
 
     def read(ctx: click.Context, _: click.Parameter, value: str | None) -> datetime | int | None:
@@ -92,14 +95,15 @@ def time(name: str, *, text: str, seq: bool = True) -> Callable[[F], F]:
             raise click.BadParameter(f"{value!r} is a place in the log; a time is needed here")
         return instant
 
-    return click.option(name, metavar="TIME", callback=read, help=text)
+    names = [option] if name is None else [option, name]
+    return click.option(*names, metavar="TIME", callback=read, required=required, help=text)
 
 
 # -- the format
 
 
-def output_format(*, piped: Format = Format.JSON) -> Callable[[F], F]:
-    """`--format`; a table on a terminal and `piped` elsewhere, where it is not given."""
+def output_format(*, piped: Format = Format.JSON, csv: bool = False) -> Callable[[F], F]:
+    """`--format`; a table on a terminal and `piped` elsewhere, unless it is given. `csv`: whether that is one."""
 
     def choose(_: click.Context, __: click.Parameter, value: str | None) -> Format:
         if value is not None:
@@ -109,10 +113,34 @@ def output_format(*, piped: Format = Format.JSON) -> Callable[[F], F]:
     return click.option(
         "--format",
         "format_",
-        type=click.Choice([each.value for each in Format]),
+        type=click.Choice([each.value for each in Format if csv or each is not Format.CSV]),
         callback=choose,
         help=f"How to print; a table on a terminal, otherwise {piped.value}.",
     )
+
+
+# -- places in documents
+
+
+def _pointer(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    if value:
+        from eventstore import NotAPointer, resolve
+
+        try:
+            resolve(None, value)
+        except NotAPointer as error:
+            raise click.BadParameter(f"{error}; {error.hint}") from None
+    return value
+
+
+def path(*, text: str) -> Callable[[F], F]:
+    """`--path POINTER`, a JSON Pointer."""
+    return click.option("--path", metavar="POINTER", callback=_pointer, help=text)
+
+
+def pointer() -> Callable[[F], F]:
+    """The argument POINTER, which may be left out: the whole document."""
+    return click.argument("pointer", required=False, callback=_pointer, shell_complete=_pointers, metavar="[POINTER]")
 
 
 # -- syncs, attempts, categories and keys
@@ -127,10 +155,10 @@ def category(*, required: bool = True) -> Callable[[F], F]:
     )
 
 
-def key() -> Callable[[F], F]:
-    """The argument KEY, which may be left out."""
+def key(*, required: bool = False) -> Callable[[F], F]:
+    """The argument KEY, which may be left out unless it is required."""
     return click.argument(
-        "key", required=False, callback=_utf8, shell_complete=_keys, metavar=_shown("KEY", required=False)
+        "key", required=required, callback=_utf8, shell_complete=_keys, metavar=_shown("KEY", required)
     )
 
 
@@ -157,6 +185,16 @@ def _categories(ctx: click.Context, _: click.Parameter, incomplete: str) -> list
 def _keys(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     def names(record: Record) -> list[str]:
         return list(record.log.catalogue(ctx.params["category"]))
+
+    return [name for name in _from_record(ctx, names) if name.startswith(incomplete)]
+
+
+def _pointers(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    def names(record: Record) -> list[str]:
+        from eventstore import blame
+
+        entity = record.log.entity(ctx.params["category"], ctx.params["key"])
+        return [row.path for row in blame(record.log.history(entity))]
 
     return [name for name in _from_record(ctx, names) if name.startswith(incomplete)]
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from cli.failures import Failure, ReaderGone
+from cli.options import Format
 from cli.text import printable
+
+if TYPE_CHECKING:
+    from cli.terminal.paper import Paper
 
 
 def write(chunks: Iterable[bytes]) -> None:
@@ -22,10 +27,31 @@ def write(chunks: Iterable[bytes]) -> None:
     _flush(stdout)
 
 
+def show(chunks: Iterable[bytes], format_: Format) -> None:
+    """Write to stdout: a table on a terminal through a pager, if there is one. Raises as `write` does."""
+    if format_ is Format.TABLE and sys.stdout is not None and sys.stdout.isatty():
+        from cli.terminal import pager
+
+        if pager.show(chunks, os.environ):
+            return
+    write(chunks)
+
+
+def paper() -> Paper:
+    """What stdout is to be written for."""
+    from cli.terminal.paper import Paper
+
+    return Paper.of(sys.stdout, os.environ)
+
+
 def note(text: str, *, dim: bool = False) -> None:
     """Say something beside the data: a line on stderr."""
-    line = printable(text)  # it may name what somebody else has named
-    click.echo(click.style(line, dim=True) if dim else line, err=True)
+    if dim:
+        from cli.terminal.paper import Paper
+
+        click.echo(Paper.of(sys.stderr, os.environ).dim(text), err=True, color=True)
+    else:
+        click.echo(printable(text), err=True)  # it may name what somebody else has named
 
 
 def _write(stdout: BinaryIO, chunk: bytes) -> None:

@@ -1,28 +1,72 @@
-"""What `status` and `syncs` tell, read from a record."""
+"""What `status` tells, read from a record and from what its data directory watches."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from typing import Final
+import enum
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final, TypeAlias
 
 import msgspec
 
-from eventstore import Category, Cause, Entry, Record, Status, Sync
+from cli import config
+from cli.journal import ending
+from eventstore import Alert, Category, Cause, Record, Sizes, Staleness, Standing, Totals, standing_alerts
 
-ARCHIVED: Final = "archived"
-OPEN: Final = "open"
+OVERDUE: Final = 3  # times `every` without an attempt: whoever should ask has stopped, and is not merely late
 
-_OF_THE_ENTRY: Final = ("observed_at", "seq", "appeared", "changed", "disappeared", "unchanged")
+Watched: TypeAlias = Mapping[str, timedelta | None]
+"""The resources that a data directory watches, by address, and how often each is to be asked (None: nobody said)."""
 
 
-class LastSync(msgspec.Struct, frozen=True):
-    """The newest sync of a resource; `at` is when its answers were in, None while it is open."""
+class Watch(enum.Enum):
+    """Whether a resource will be asked again: a configured source has it, it was imported, or neither."""
+
+    WATCHED = "watched"
+    IMPORTED = "imported"
+    UNWATCHED = "unwatched"
+
+
+class ResourceLine(msgspec.Struct, frozen=True):
+    """How a resource (`SOURCE.RESOURCE`) stands; what only a sync has is None where it was never asked.
+
+    `sync` is its newest sync or import, `at` when its answers were in (None while it is open), `status` how it ended
+    for this resource: success, partial, failed, archived (not in the log until that is rebuilt) or open. `complete_at`:
+    when its newest complete listing arrived. `every`: seconds between two syncs. `due_since`: when it should have been
+    asked at the latest, where that was missed three times over.
+    """
 
     resource: str
-    sync: int
-    cause: Cause
-    at: datetime | None
+    watch: Watch
+    every: int | None
+    sync: int | None = None
+    cause: Cause | None = None
+    at: datetime | None = None
+    status: str | None = None
+    complete_at: datetime | None = None
+    due_since: datetime | None = None
+
+
+class CategoryLine(msgspec.Struct, frozen=True):
+    """A category with its resource: how many entities are live, were ever seen, and are stale.
+
+    Stale ones are live, but the last sync of their resource did not confirm them; `unconfirmed_since` is when the one
+    that has gone longest without was last confirmed.
+    """
+
+    source: str
+    name: str
+    resource: str
+    live: int
+    ever: int
+    stale: int
+    unconfirmed_since: datetime | None
+
+    @property
+    def address(self) -> str:
+        """`SOURCE.CATEGORY`."""
+        return f"{self.source}.{self.name}"
 
 
 class SyncCounts(msgspec.Struct, frozen=True):
@@ -34,127 +78,115 @@ class SyncCounts(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """What a record holds. `first` and `last` bound the log in time; sizes are in bytes."""
+    """What a record holds, and how it stands.
+
+    `alerts`: what somebody should look into, the oldest first. `first` and `last` bound the log in time, `seq` is its
+    last event's number. `answers` counts different contents. `sizes` are in bytes.
+    """
 
     data: str
+    alerts: tuple[Alert, ...]
     generation: int
     seq: int
     first: datetime | None
     last: datetime | None
-    categories: tuple[Category, ...]
     syncs: SyncCounts
-    resources: tuple[LastSync, ...]
     issues: int
     answers: int
-    answer_bytes: int
-    stored_bytes: int
-    file_bytes: int
+    categories: tuple[CategoryLine, ...]
+    resources: tuple[ResourceLine, ...]
+    sizes: Sizes
 
 
-class Failed(msgspec.Struct, frozen=True):
-    """An attempt that brought no answer, and why."""
+def watched(directory: Path) -> dict[str, timedelta | None]:
+    """Read what a data directory watches. Raises `Failure` and errors of the collector where a file is wrong."""
+    if not config.read(directory).sources:
+        return {}
+    from cli import shelf
+    from collector import load, shipped
 
-    attempt: int
-    error: str
-
-
-class SyncLine(msgspec.Struct, frozen=True):
-    """One sync with what the log says of it; `status` is also "archived" or "open". Counts are None where not recorded.
-
-    `errors` are looked up where the sync was no success.
-    """
-
-    id: int
-    cause: Cause
-    resources: tuple[str, ...]
-    version: str | None
-    interrupted: bool
-    opened_at: datetime
-    at: datetime | None
-    observed_at: datetime | None
-    status: str
-    seq: int | None
-    appeared: int | None
-    changed: int | None
-    disappeared: int | None
-    unchanged: int | None
-    errors: tuple[Failed, ...]
+    sources = [
+        shipped()[known.name] if known.file is None else load(Path(known.file))
+        for known in shelf.listed(directory)
+        if known.watched
+    ]
+    return {resource.address: resource.every for source in sources for resource in source.resources}
 
 
-def overview(record: Record) -> Overview:
-    """Sum a record up."""
+def overview(record: Record, watched: Watched, *, now: datetime) -> Overview:
+    """Sum a record up whose data directory watches so much."""
     with record.snapshot():
-        syncs = list(record.archive.syncs())
-        entries = _recorded(record)
-        position = record.log.position()
-        sizes = record.archive.sizes()
+        totals = record.totals()
+        standings = record.standings()
         return Overview(
             data=str(record.path.parent),
-            generation=record.log.generation,
-            seq=position.seq,
-            first=next((entry.observed_at for entry in entries.values()), None),
-            last=position.observed_at,
-            categories=tuple(record.log.categories()),
-            syncs=count(syncs, frozenset(entries)),
-            resources=last_syncs(syncs),
-            issues=len(record.log.issues()),
-            answers=sizes["answers"],
-            answer_bytes=sizes["bytes"],
-            stored_bytes=sizes["stored"],
-            file_bytes=record.size(),
+            alerts=tuple(standing_alerts(standings)),
+            generation=totals.generation,
+            seq=totals.seq,
+            first=totals.first,
+            last=totals.last,
+            syncs=_syncs(totals),
+            issues=totals.issues,
+            answers=totals.answers,
+            categories=category_lines(record.log.categories(), record.staleness()),
+            resources=resource_lines(standings, watched, now=now),
+            sizes=record.sizes(),
         )
 
 
-def sync_lines(record: Record, *, status: str | None = None, limit: int | None = None) -> list[SyncLine]:
-    """The newest `limit` syncs of a status, the newest last."""
-    with record.snapshot():
-        entries = _recorded(record)
-        wanted = [sync for sync in record.archive.syncs() if status in {None, status_of(sync, entries.get(sync.id))}]
-        return [_sync_line(record, sync, entries.get(sync.id)) for sync in wanted[-limit if limit else None :]]
-
-
-def count(syncs: Iterable[Sync], recorded: frozenset[int]) -> SyncCounts:
-    """Count syncs by what has become of them."""
-    opened, archived = 0, 0
-    for sync in syncs:
-        opened += sync.at is None
-        archived += sync.at is not None and sync.id not in recorded
-    return SyncCounts(len(recorded), archived, opened)
-
-
-def last_syncs(syncs: Iterable[Sync]) -> tuple[LastSync, ...]:
-    """Find the newest sync of each resource, by its name."""
-    newest = {resource: sync for sync in syncs for resource in sync.rules}
-    return tuple(LastSync(resource, sync.id, sync.cause, sync.at) for resource, sync in sorted(newest.items()))
-
-
-def status_of(sync: Sync, entry: Entry | None) -> str:
-    """The status that was recorded, "archived" or "open"."""
-    if entry is not None and entry.status is not None:
-        return entry.status.value
-    return OPEN if sync.at is None else ARCHIVED
-
-
-def _recorded(record: Record) -> dict[int, Entry]:
-    return {entry.sync: entry for entry in record.log.entries() if entry.sync is not None}
-
-
-def _sync_line(record: Record, sync: Sync, entry: Entry | None) -> SyncLine:
-    return SyncLine(
-        id=sync.id,
-        cause=sync.cause,
-        resources=tuple(sorted(sync.rules)),
-        version=sync.version,
-        interrupted=sync.interrupted,
-        opened_at=sync.opened_at,
-        at=sync.at,
-        status=status_of(sync, entry),
-        **{name: getattr(entry, name, None) for name in _OF_THE_ENTRY},
-        errors=_errors(record, sync, entry),
+def category_lines(categories: list[Category], staleness: list[Staleness]) -> tuple[CategoryLine, ...]:
+    """Say of each category what it holds, and what of that is stale."""
+    stale = {each.category: each for each in staleness}
+    return tuple(
+        CategoryLine(c.source, c.name, c.resource, c.live, c.ever, stale[c.address].stale, stale[c.address].since)
+        for c in categories
     )
 
 
-def _errors(record: Record, sync: Sync, entry: Entry | None) -> tuple[Failed, ...]:
-    if entry is not None and entry.status is Status.SUCCESS:
-        return ()  # every scope was listed completely: no need to look at all attempts
-    return tuple(Failed(each.id, each.error) for each in record.archive.attempts(sync.id) if each.error is not None)
+def resource_lines(standings: list[Standing], watched: Watched, *, now: datetime) -> tuple[ResourceLine, ...]:
+    """Say how each resource stands that was ever asked or is watched, by name."""
+    asked = {standing.resource: standing for standing in standings}
+    return tuple(
+        _asked(asked[name], watched, now) if name in asked else _never_asked(name, watched)
+        for name in sorted({*asked, *watched})
+    )
+
+
+def due_since(standing: Standing, every: timedelta | None, *, now: datetime) -> datetime | None:
+    """Say when a resource should have been asked, where that was missed so often that nobody seems to ask any more."""
+    if every is None or standing.cause is not Cause.SYNC or now - standing.opened_at <= OVERDUE * every:
+        return None
+    return standing.opened_at + every
+
+
+def _asked(standing: Standing, watched: Watched, now: datetime) -> ResourceLine:
+    every = watched.get(standing.resource)
+    return ResourceLine(
+        resource=standing.resource,
+        watch=_watch(standing, watched),
+        every=_seconds(every),
+        sync=standing.sync,
+        cause=standing.cause,
+        at=standing.at,
+        status=ending(standing.status, standing.at),
+        complete_at=standing.complete_at,
+        due_since=due_since(standing, every, now=now),
+    )
+
+
+def _never_asked(resource: str, watched: Watched) -> ResourceLine:
+    return ResourceLine(resource, Watch.WATCHED, _seconds(watched[resource]))
+
+
+def _watch(standing: Standing, watched: Watched) -> Watch:
+    if standing.resource in watched:
+        return Watch.WATCHED
+    return Watch.IMPORTED if standing.cause is Cause.IMPORT else Watch.UNWATCHED
+
+
+def _seconds(every: timedelta | None) -> int | None:
+    return None if every is None else int(every.total_seconds())
+
+
+def _syncs(totals: Totals) -> SyncCounts:
+    return SyncCounts(totals.recorded, totals.archived, totals.open)

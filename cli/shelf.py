@@ -11,6 +11,7 @@ import msgspec
 from cli import config
 from cli.failures import Failure
 from cli.render import forms
+from cli.terminal.paper import Paper
 from collector import Source, load, shipped
 
 
@@ -46,11 +47,11 @@ def text(directory: Path, name: str) -> bytes:
     return _shipped_text(name) if file is None else Path(file).read_bytes()
 
 
-def table(known: Sequence[Known]) -> Iterator[bytes]:
+def table(known: Sequence[Known], paper: Paper) -> Iterator[bytes]:
     """Sources for people."""
     header = ("SOURCE", "WATCHED", "FILE", "RESOURCES")
     lines = ((k.name, "yes" if k.watched else "no", k.file or "(shipped)", ", ".join(k.resources)) for k in known)
-    return forms.table(header, lines)
+    return forms.table(header, lines, paper)
 
 
 def _known(source: Source, path: Path | None, *, watched: bool) -> Known:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 # what a terminal obeys or reorders by: control characters, line separators, directions; and lone surrogates
@@ -32,6 +34,13 @@ def escaped(text: str) -> str:
     return _UNSAFE.sub(lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", text)
 
 
+def width(text: str) -> int:
+    """How many cells of a terminal a text takes: wide characters of East Asia two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(1 if character < "\x80" else _cells(character) for character in text)
+
+
 def grouped(number: int) -> str:
     """A number in groups of three digits: `25 781`."""
     return f"{number:,}".replace(",", " ")
@@ -51,3 +60,15 @@ def sized(number: int) -> str:
         size /= _STEP
         units.pop(0)
     return f"{size:.1f} {units[0]}"
+
+
+@lru_cache(maxsize=4096)
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def within(path: str, pointer: str) -> bool:
+    """Whether a path is that of a JSON Pointer, or below it."""
+    return path == pointer or path.startswith(f"{pointer}/")

@@ -70,8 +70,9 @@ class _Import:
         self._progress.start(len(history), "versions")
         for batch in _batches(history.versions(skip)):
             self._take(batch, recordable=recordable)
-        self._progress.finish()
         self._done.already = len(history) - self._done.archived
+        self._progress.advance(self._done.already)
+        self._progress.finish()
         return self._done
 
     def _take(self, batch: list[Version], *, recordable: bool) -> None:

@@ -32,7 +32,7 @@ from eventstore.errors import (
     UnknownSync,
     Unreadable,
 )
-from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, value_at
+from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, resolve, value_at
 from eventstore.following import Follower
 from eventstore.log import EventLog
 from eventstore.model import (
@@ -62,12 +62,14 @@ from eventstore.patch import Patch, apply, compose, diff
 from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
+from eventstore.survey import Alert, Sizes, Staleness, Standing, Totals, standing_alerts
 from eventstore.verification import Finding, verify
 from eventstore.walk import Change
 
 __all__ = [
     "ABSENT",
     "JSON",
+    "Alert",
     "Archive",
     "Attempt",
     "BeyondHead",
@@ -115,9 +117,13 @@ __all__ = [
     "RulesDiffer",
     "Scope",
     "Silent",
+    "Sizes",
+    "Staleness",
+    "Standing",
     "State",
     "Status",
     "Sync",
+    "Totals",
     "UnknownAttempt",
     "UnknownCategory",
     "UnknownEntity",
@@ -134,6 +140,8 @@ __all__ = [
     "from_ms",
     "parse",
     "periods",
+    "resolve",
+    "standing_alerts",
     "to_ms",
     "value_at",
     "verify",

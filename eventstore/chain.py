@@ -108,7 +108,7 @@ def entry_lines(db: sqlite3.Connection, generation: int, entry: int, first: int,
 
 def generation_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
     """What the entry of a generation commits to: its number and the rules that it was laid down under."""
-    yield from db.execute("SELECT 'generation', id, made_at, rules FROM generation WHERE id = ?", (generation,))
+    yield from db.execute("SELECT 'generation', id, made_at, syncs, rules FROM generation WHERE id = ?", (generation,))
 
 
 def schema_lines(db: sqlite3.Connection, migrations: int) -> Iterator[Line]:

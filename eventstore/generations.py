@@ -34,9 +34,10 @@ def begin(db: sqlite3.Connection, rules: Mapping[str, str], *, made_at: datetime
     number = int(db.execute("SELECT max(id) + 1 FROM generation").fetchone()[0])
     for statement in schema.statements(schema.log_tables(number)):
         db.execute(statement)
+    syncs = int(db.execute("SELECT coalesce(max(id), 0) FROM sync").fetchone()[0])
     db.execute(
-        "INSERT INTO generation (id, state, made_at, rules) VALUES (?, 'building', ?, ?)",
-        (number, to_ms(made_at), canonical(dict(rules)).decode()),
+        "INSERT INTO generation (id, state, made_at, syncs, rules) VALUES (?, 'building', ?, ?, ?)",
+        (number, to_ms(made_at), syncs, canonical(dict(rules)).decode()),
     )
     _commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
     return number

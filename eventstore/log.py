@@ -292,7 +292,7 @@ class EventLog:
     def rules(self, *, at: Instant | None = None) -> dict[str, str]:
         """By which rules each resource (`SOURCE.RESOURCE`) was read at an instant.
 
-        Values are hashes, whose text `Archive.rules_text` knows. What a rebuild laid down it read by the rules that were
+        Values are hashes, whose text `Archive.rules_text` knows. What a rebuild laid down it read by those that were
         the newest then. Raises `BeyondHead`.
         """
         with self.reading() as generation:

@@ -49,8 +49,8 @@ def find_position(db: sqlite3.Connection, generation: int, at: Instant | None) -
 
 
 _RULES: Final = """
-SELECT lower(hex(r.hash)), s.opened_at FROM entry n
-JOIN sync s ON s.id = n.sync JOIN sync_rules sr ON sr.sync = s.id AND sr.resource = ? JOIN rules r ON r.id = sr.rules
+SELECT lower(hex(r.hash)), n.sync FROM entry n
+JOIN sync_rules sr ON sr.sync = n.sync AND sr.resource = ? JOIN rules r ON r.id = sr.rules
 WHERE n.generation = ? AND n.kind = 'sync' AND n.observed_at <= ? ORDER BY n.observed_at DESC LIMIT 1
 """
 
@@ -59,11 +59,11 @@ def rules_at(db: sqlite3.Connection, generation: int, position: Position) -> dic
     """The hash of the rules by which each resource was read at a place in the log, by the resource's address."""
     if position.observed_at is None:
         return {}
-    made_at, text = db.execute("SELECT made_at, rules FROM generation WHERE id = ?", (generation,)).fetchone()
+    syncs, text = db.execute("SELECT syncs, rules FROM generation WHERE id = ?", (generation,)).fetchone()
     rebuilt = parse(text)
     found: dict[str, str] = {}
     for (resource,) in db.execute(f"SELECT DISTINCT source || '.' || resource FROM category_{generation} ORDER BY 1"):
         row = db.execute(_RULES, (resource, generation, to_ms(position.observed_at))).fetchone()
         if row is not None:
-            found[resource] = rebuilt.get(resource, row[0]) if row[1] < made_at else row[0]
+            found[resource] = rebuilt.get(resource, row[0]) if row[1] <= syncs else row[0]
     return found

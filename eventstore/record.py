@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from eventstore import generations, schema, sqlite
+from eventstore import generations, schema, sqlite, survey
 from eventstore.archive import Archive
 from eventstore.errors import EventStoreError, NewerRecord, NoRecord, NotARecord, ReadOnlyRecord
 from eventstore.lock import WriterLock
@@ -111,6 +111,29 @@ class Record:
         """Bytes of the database file and what is waiting beside it."""
         files = (self.path.with_name(f"{FILE}{suffix}") for suffix in ("", "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    def sizes(self) -> survey.Sizes:
+        """The parts of the record in bytes. All events are read for it: half a second for a GB."""
+        with self.snapshot():
+            return survey.measure(self._db, self.log.generation, file=self.size())
+
+    def totals(self) -> survey.Totals:
+        """What is recorded, counted, and from when to when."""
+        with self.snapshot():
+            return survey.totals(self._db, self.log.generation)
+
+    def standings(self) -> list[survey.Standing]:
+        """How each resource that was ever asked or imported stands: its newest sync, failures, silence; by name.
+
+        `standing_alerts` says what of it should worry somebody.
+        """
+        with self.snapshot():
+            return survey.standings(self._db, self.log.generation)
+
+    def staleness(self) -> list[survey.Staleness]:
+        """How many live entities of each category were not confirmed when that was last tried; by address."""
+        with self.snapshot():
+            return survey.staleness(self._db, self.log.generation)
 
     def close(self) -> None:
         """Close the file and let go of the lock."""

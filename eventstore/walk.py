@@ -10,6 +10,7 @@ import msgspec
 
 from eventstore import names, replay
 from eventstore.canonical import Document
+from eventstore.errors import PatchError, Unreadable
 from eventstore.fields import ABSENT, FieldChange, field_changes, value_at
 from eventstore.model import Event, Kind
 from eventstore.patch import same
@@ -70,15 +71,14 @@ class Walk:
 
 def may_concern(event: Event, place: tuple[str, ...]) -> bool:
     """Whether an event could be about a place in its document, as far as can be told without the document."""
-    patch = event.patch
-    if patch is None:
-        return True
-    return any(
-        _meet(split(operation[name]), place)
-        for operation in patch
-        for name in ("path", "from")
-        if isinstance(operation.get(name), str)
-    )
+    try:
+        patch = event.patch
+        if type(patch) is not list or not all(type(operation) is dict for operation in patch):
+            return True
+        named = [split(operation[name]) for operation in patch for name in ("path", "from") if name in operation]
+    except (KeyError, TypeError, PatchError, Unreadable):
+        return True  # damaged: whoever applies it says so
+    return any(_meet(each, place) for each in named)
 
 
 def _meet(named: list[str], place: tuple[str, ...]) -> bool:

@@ -6,17 +6,19 @@ import contextlib
 import functools
 import hashlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from eventstore import Cause, Listing, Record, Recorded, Request, Rules, Scope, from_ms, to_ms
+from eventstore import Cause, Document, Item, Listing, Record, Recorded, Request, Rules, Scope, from_ms, to_ms
 from tests.model import Model
 from tests.properties.histories import START, Question, Step
 
 RULES: Final = Rules(hashlib.sha256(b"{}").hexdigest(), "{}")
+MODELS: Final = Scope("api", "models")
 
 
 class Laid(NamedTuple):
@@ -103,5 +105,35 @@ def request_of(question: Question) -> Request:
 
 def step_of(number: int, scope: Scope, listing: Listing | None) -> Step:
     """A sync that asks one scope, `number` hours after the start."""
-    at = from_ms(START + number * 3_600_000)
+    at = hour(number)
     return Step(at, (Question(scope, at, at, listing),))
+
+
+def hour(number: int) -> datetime:
+    """So many hours after the start."""
+    return from_ms(START + number * 3_600_000)
+
+
+def rules_named(name: str) -> Rules:
+    """Rules that differ from others by a name only."""
+    text = f'{{"name":"{name}"}}'
+    return Rules(hashlib.sha256(text.encode()).hexdigest(), text)
+
+
+def lay_documents(
+    record: Record,
+    number: int,
+    documents: Mapping[str, Any],
+    *,
+    scope: Scope = MODELS,
+    category: str = "model",
+    rules: Rules = RULES,
+) -> Recorded:
+    """Record a complete listing of one scope at an hour, with a document for each key."""
+    at = hour(number)
+    items = tuple(Item(key, ((category, Document.of(value)),)) for key, value in documents.items())
+    with record.transaction():
+        sync = record.archive.open_sync(Cause.SYNC, opened_at=at, rules={f"{scope.source}.{scope.resource}": rules})
+        (attempt,) = record.archive.add(sync, [Request(scope, at, at, 200, repr(documents).encode())])
+        record.archive.close_sync(sync, at=at)
+        return record.log.record(sync, [Listing(scope, (category,), attempt, complete=True, items=items)])

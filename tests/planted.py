@@ -22,6 +22,15 @@ COPIED: Final = ("eventstore", "collector", "cli", "tests", "pyproject.toml", "r
 LOG: Final = ("tests/properties/test_log.py", "tests/stateful/test_log_machine.py", "tests/unit/test_fold.py")
 PATCH: Final = ("tests/properties/test_patch.py", "tests/unit/test_patch_diff.py", "tests/unit/test_patch_apply.py")
 EXTRACT: Final = ("tests/properties/test_extract.py", "tests/unit/test_extract.py")
+FIELDS: Final = ("tests/properties/test_fields.py", "tests/unit/test_fields.py")
+READING: Final = (
+    "tests/properties/test_reading.py",
+    "tests/stateful/test_log_machine.py",
+    "tests/unit/test_comparison.py",
+    "tests/unit/test_following.py",
+    "tests/unit/test_positions.py",
+    "tests/unit/test_walk.py",
+)
 
 
 class Change(NamedTuple):
@@ -192,6 +201,136 @@ BUGS: Final = (
                 "            chosen[position] = 1\n",
             ),
         ),
+    ),
+    Bug(
+        "an entity that returned blamed on its first appearance",
+        (
+            Change(
+                "eventstore/fields/blame.py",
+                "        if after is ABSENT:\n            origins = None\n",
+                "        if after is ABSENT:\n            continue\n",
+            ),
+        ),
+        FIELDS,
+    ),
+    Bug(
+        "`==` for equality of values, in blame",
+        (
+            Change(
+                "eventstore/fields/blame.py",
+                "if before is after or same(before, after):",
+                "if before == after:",
+            ),
+        ),
+        FIELDS,
+    ),
+    Bug(
+        "elements of arrays followed by place, whatever identifies them",
+        (
+            Change(
+                "eventstore/fields/places.py",
+                "if old is None or new is None:",
+                "if old is None or new is None or before:",
+            ),
+        ),
+        FIELDS,
+    ),
+    Bug(
+        "null taken for absence, in differences",
+        (
+            Change(
+                "eventstore/fields/changes.py",
+                "before.get(name, ABSENT),\n                after.get(name, ABSENT),",
+                "before.get(name),\n                after.get(name),",
+            ),
+        ),
+        FIELDS,
+    ),
+    Bug(
+        "elements that only moved passed over",
+        (Change("eventstore/fields/changes.py", "moved=new not in stayed", "moved=False"),),
+        FIELDS,
+    ),
+    Bug(
+        "a gap in a field's history taken for its old value",
+        (
+            Change(
+                "eventstore/fields/periods.py",
+                "        if now is value or (",
+                "        if now is value or now is ABSENT or (",
+            ),
+        ),
+        FIELDS,
+    ),
+    Bug(
+        "what changed and changed back told as a difference",
+        (
+            Change(
+                "eventstore/comparison.py",
+                "old.seq != new.seq and old.content != new.content",
+                "old.seq != new.seq",
+            ),
+        ),
+        READING,
+    ),
+    Bug(
+        "the two sides of a comparison read at different moments",
+        (Change("eventstore/comparison.py", "    with log.reading():\n", "    if log:\n"),),
+        READING,
+    ),
+    Bug(
+        "rules of before a rebuild taken for those that it read by",
+        (Change("eventstore/positions.py", "if row[1] <= syncs else row[0]", "if row[1] < syncs else row[0]"),),
+        READING,
+    ),
+    Bug(
+        "a walk remembers the document of another event",
+        (
+            Change(
+                "eventstore/walk.py",
+                "if last is not None and last == replay.previous(self._db, self._generation, number, seq):",
+                "if last is not None:",
+            ),
+        ),
+        READING,
+    ),
+    Bug(
+        "changes of elements that one before them shifted passed over",
+        (
+            Change(
+                "eventstore/walk.py",
+                'if named and (named[-1].isdecimal() or named[-1] == "-"):',
+                'if named and named[-1] == "-":',
+            ),
+        ),
+        READING,
+    ),
+    Bug(
+        "a later document of an entity changes an earlier one",
+        (
+            Change(
+                "eventstore/patch/operations.py",
+                "node = parent[token] = node.copy()",
+                "pass",
+            ),
+        ),
+        (*READING, *PATCH),
+    ),
+    Bug(
+        "a rebuild taken for silence by who follows",
+        (Change("eventstore/following.py", "if generation != self._generation:", "if head < self._seq:"),),
+        READING,
+    ),
+    Bug(
+        "an event that came while others were read is read twice",
+        (
+            Change(
+                "eventstore/following.py",
+                "        with self._log.reading() as generation:\n",
+                "        for generation in [self._log.generation]:\n",
+            ),
+        ),
+        READING,
     ),
 )
 

@@ -22,6 +22,6 @@ def issues(sync: int | None, format_: Format) -> None:
 
     with options.open_record() as record:
         found = record.log.issues(sync=sync)
-    output.write(journal.issues(found, format_))
+    output.show(journal.issues(found, format_, output.paper()), format_)
     if found and format_ is Format.TABLE:
         output.note(f"hint: `orlog response {found[-1][1].attempt}` brings the answer that the last of them is about")

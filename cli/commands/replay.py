@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import click
 
 from cli import options, output
-from cli.failures import Failure
 from cli.lazy import Command
 from cli.options import Format
 
 if TYPE_CHECKING:
-    from eventstore import Entity, EventLog, Instant
+    from eventstore import Instant
 
 
 @click.command(
@@ -39,7 +37,7 @@ def replay(category: str, key: str | None, at: Instant | None, format_: Format) 
     with options.open_record() as record:
         if key is None:
             catalogue = record.log.catalogue(category, at=at)
-            output.write(states.catalogue(catalogue, format_))
+            output.show(states.catalogue(catalogue, format_, output.paper()), format_)
             if not catalogue and format_ is Format.TABLE:
                 output.note("nothing stood then")
             return
@@ -48,17 +46,7 @@ def replay(category: str, key: str | None, at: Instant | None, format_: Format) 
         entity = lookup.find(record.log, category, key)
         state = record.log.state(entity, at=at)
         if state is None:
-            raise _absent(record.log, entity, at)
+            raise lookup.absent(record.log, entity, at)
         if format_ is Format.TABLE:
             output.note(states.head(state), dim=True)
-        output.write(states.document(state, format_))
-
-
-def _absent(log: EventLog, entity: Entity, at: Instant | None) -> Failure:
-    from cli import lookup
-
-    there = lookup.spans(log.events(entity.address, entity.key))
-    message = lookup.absence(entity, at, log.position(at).observed_at, there)
-    return Failure(
-        message, hint=f"`orlog log {entity.address} {shlex.quote(entity.key)}` shows all that happened to it"
-    )
+        output.show(states.document(state, format_, output.paper()), format_)

@@ -20,4 +20,4 @@ def roots(format_: Format) -> None:
     from cli.render import journal
 
     with options.open_record() as record:
-        output.write(journal.roots(record.log.entries(every_generation=True), format_))
+        output.show(journal.roots(record.log.entries(every_generation=True), format_, output.paper()), format_)

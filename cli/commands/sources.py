@@ -30,7 +30,7 @@ def sources(ctx: click.Context, format_: Format) -> None:
     if ctx.invoked_subcommand is not None:
         return
     found = shelf.listed(options.data_directory())
-    output.write(shelf.table(found) if format_ is Format.TABLE else forms.rows(found, format_))
+    output.show(shelf.table(found, output.paper()) if format_ is Format.TABLE else forms.rows(found, format_), format_)
 
 
 @sources.command(

@@ -19,11 +19,12 @@ STATUSES = ("success", "partial", "failed", "archived", "open")
 def syncs(status: str | None, limit: int | None, format_: Format) -> None:
     """List syncs and imported versions, the newest last: when, how they ended, and what they brought.
 
-    AT is when the answers were in (of an import: the version's time), OBSERVED AT the time that its events carry. The
-    columns + ~ - = count entities that appeared, changed, disappeared and stayed as they were.
+    AT is when the answers were in (of an import: the version's time); OBSERVED AT, where that is another, the time that
+    its events carry. The columns + ~ - = count entities that appeared, changed, disappeared and stayed as they were.
     """
-    from cli import overview
+    from cli.journal import sync_lines
     from cli.render import journal
 
     with options.open_record() as record:
-        output.write(journal.syncs(overview.sync_lines(record, status=status, limit=limit), format_))
+        lines = sync_lines(record, status=status, limit=limit)
+    output.show(journal.syncs(lines, format_, output.paper()), format_)

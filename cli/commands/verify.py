@@ -27,7 +27,7 @@ def verify(ctx: click.Context, deep: bool, root: str | None, format_: Format) ->
 
     with options.open_record() as record, progress.bar() as bar:
         findings = verify_record(record, deep=deep, root=root, progress=bar)
-    output.write(work.findings(findings, format_))
+    output.show(work.findings(findings, format_, output.paper()), format_)
     output.note(work.verdict(findings, deep=deep))
     if findings:
         ctx.exit(DAMAGE)

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
 from cli.options import Format
-from cli.render import forms
-from cli.text import counted, printable, stamp, stamp_or_dash
-from eventstore import JSON, Event, Kind
+from cli.render import fields, forms
+from cli.terminal.paper import GAP, Paper, Span, Style, cells
+from cli.terminal.values import FOLD, after, moment
+from cli.text import counted, within
+from eventstore import Change, Event, FieldChange, Kind
 
-PATHS_SHOWN: Final = 3  # of a patch
+LINES: Final = 6  # of fields that are shown of one event
+INDENT: Final = 4  # cells by which they are indented
 
-_SIGNS: Final = {"add": "+", "remove": "-", "replace": "~"}
-_COLUMNS: Final = "{:>8}  {:<24}  {:<24}  {:<11}  {}"
-_HEADER: Final = _COLUMNS.format("SEQ", "OBSERVED AT", "NOT BEFORE", "KIND", "ENTITY")
+_SIGNS: Final = {
+    Kind.APPEARED: Span("+", Style.ADDED),
+    Kind.CHANGED: Span("~", Style.CHANGED),
+    Kind.DISAPPEARED: Span("-", Style.REMOVED),
+}
+
+
+def table(
+    changes: Iterable[Change], paper: Paper, *, rules_syncs: frozenset[int], path: str | None = None
+) -> Iterator[bytes]:
+    """Changes one by one, as they come: when (UTC, both ends), to what, and below that which fields.
+
+    What a sync of `rules_syncs` laid down is marked: other rules read the same answers differently. Of the fields only
+    those at, in or above `path` are shown, where it is given.
+    """
+    previous: Event | None = None
+    for change in changes:
+        lines = [*_head(change.event, previous, paper, rules_syncs), *_fields(_about(change.fields(), path), paper)]
+        previous = change.event
+        yield "".join(f"{line}\n" for line in lines).encode()
 
 
 def events(found: Iterable[Event], format_: Format) -> Iterator[bytes]:
-    """Events one by one, as they come."""
-    if format_ is Format.TABLE:
-        return _lines(found)
+    """Events one by one, as they come, as JSON or JSON Lines."""
     return forms.rows(map(contract, found), format_)
 
 
@@ -45,22 +64,50 @@ def contract(event: Event) -> dict[str, Any]:
     return line
 
 
-def summary(patch: Sequence[dict[str, JSON]]) -> str:
-    """The first paths that a patch touches: `~ /pricing/prompt, + /name, 4 more`."""
-    shown = [f"{_SIGNS.get(each['op'], each['op'])} {each['path'] or '(all)'}" for each in patch[:PATHS_SHOWN]]
-    more = len(patch) - len(shown)
-    return ", ".join([*shown, counted(more, "more", "more")] if more else shown)
+def _head(event: Event, previous: Event | None, paper: Paper, rules_syncs: frozenset[int]) -> Iterator[str]:
+    """When it happened and to what. What is as with the event before is dim, and takes no line of its own."""
+    again = previous is not None and (previous.sync, previous.not_before) == (event.sync, event.not_before)
+    at = Span(moment(event.observed_at), Style.DIM if again else Style.PLAIN)
+    what = [Span(f"{event.entity.address} "), Span(event.entity.key, Style.BOLD)]
+    line = [Span(f"@{event.seq}", Style.DIM), GAP, at, GAP, _SIGNS[event.kind], Span(" "), *what]
+    more = [span for note in _notes(event, rules_syncs) for span in (GAP, note)]
+    if paper.width is None or cells([*line, *more]) <= paper.width:
+        line += more
+        more = []
+    yield paper.line(line)
+    if more and not again:
+        yield paper.line([Span(" " * INDENT), *more[1:]])
 
 
-def _lines(found: Iterable[Event]) -> Iterator[bytes]:
-    yield f"{_HEADER}\n".encode()
-    for event in found:
-        yield f"{_line(event)}\n".encode()
+def _notes(event: Event, rules_syncs: frozenset[int]) -> Iterator[Span]:
+    if event.sync in rules_syncs:
+        yield Span("(rules changed)", Style.MOVED)
+    if event.not_before is not None:
+        yield Span(after(event.not_before), Style.DIM)
 
 
-def _line(event: Event) -> str:
-    what = f"{event.entity.address} {event.entity.key}"
-    if event.patch is not None:
-        what += f"  {summary(event.patch)}"
-    times = stamp(event.observed_at), stamp_or_dash(event.not_before)
-    return _COLUMNS.format(event.seq, *times, event.kind.value, printable(what))
+def _about(changes: list[FieldChange], path: str | None) -> list[FieldChange]:
+    if path is None:
+        return changes
+    return [each for each in changes if within(each.path, path) or within(path, each.path)]
+
+
+def _fields(changes: list[FieldChange], paper: Paper) -> Iterator[str]:
+    blocks = fields.blocks(changes[: LINES + 1], paper, indent=INDENT)
+    if (
+        len(blocks) == len(changes) and sum(map(len, blocks)) <= LINES + 1
+    ):  # the last takes the line that would count it
+        yield from itertools.chain.from_iterable(blocks)
+        return
+    shown = _fitting(blocks)
+    lines = [line for block in blocks[:shown] for line in block]
+    yield from lines[:LINES]
+    more = [counted(len(lines) - LINES, "more line")] if len(lines) > LINES else []
+    more += [counted(len(changes) - shown, "more field")] if len(changes) > shown else []
+    yield paper.dim(f"{' ' * INDENT}{FOLD} {', '.join(more)}")
+
+
+def _fitting(blocks: list[list[str]]) -> int:
+    """How many fields there is room for; the first one is always shown."""
+    taken = itertools.accumulate(map(len, blocks))
+    return max(sum(lines <= LINES for lines in taken), 1)

@@ -2,36 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Final
 
-from cli.overview import Overview
+from cli.overview import CategoryLine, Overview, ResourceLine
 from cli.render import forms
-from cli.text import counted, grouped, sized, stamp, stamp_or_dash
+from cli.terminal.paper import Paper, Style
+from cli.terminal.values import moment
+from cli.text import counted, grouped, sized
+from eventstore import Sizes, Status
+
+_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # seconds
 
 
-def table(seen: Overview) -> Iterator[bytes]:
-    """A summary, then the categories, then the resources."""
-    yield from forms.fields(_summary(seen))
-    if seen.categories:
-        yield b"\n"
-        yield from forms.table(
-            ("CATEGORY", "LIVE", "EVER", "RESOURCE"),
-            ((c.address, grouped(c.live), grouped(c.ever), f"{c.source}.{c.resource}") for c in seen.categories),
-        )
-    if seen.resources:
-        yield b"\n"
-        yield from forms.table(
-            ("RESOURCE", "LAST SYNC", "CAUSE", "AT"),
-            ((r.resource, str(r.sync), r.cause.value, stamp_or_dash(r.at)) for r in seen.resources),
-        )
+def table(seen: Overview, paper: Paper) -> Iterator[bytes]:
+    """Alerts first, then what is recorded, how each category and resource stands, and how large the parts are."""
+    sections = (
+        _section(("ALERT", "RESOURCE", "SINCE", "WHAT"), _alerts(seen), paper, Style.REMOVED),
+        forms.fields(_summary(seen)),
+        _section(*_categories(seen.categories), paper),
+        _section(("RESOURCE", "LAST SYNC", "STATUS", "CAUSE", "WATCHED"), map(_resource, seen.resources), paper),
+        _section(("STALE", "WHY"), _stale(seen.resources), paper),
+        _section(("PART", "SIZE", ""), _sizes(seen), paper),
+    )
+    between = b""
+    for lines in map(list, sections):
+        if lines:
+            yield between
+            yield from lines
+            between = b"\n"
 
 
-def advice(seen: Overview) -> str | None:
+def advice(seen: Overview) -> Iterator[str]:
     """What should be done about the record, if anything."""
+    if seen.alerts:
+        yield "`orlog syncs` and `orlog issues` tell what came of each sync"
     waiting = seen.syncs.archived
-    if not waiting:
-        return None
-    return f"{counted(waiting, 'sync')} only archived: `orlog rebuild log` lays {'it' if waiting == 1 else 'them'} down"
+    if waiting:
+        them = "it" if waiting == 1 else "them"
+        yield f"{counted(waiting, 'sync')} only archived: `orlog rebuild log` lays {them} down"
+
+
+def _section(
+    header: Sequence[str], lines: Iterable[Sequence[str]], paper: Paper, style: Style = Style.PLAIN
+) -> Iterator[bytes]:
+    """A table under a bold heading; nothing where it has no lines."""
+    cells = list(lines)
+    if not cells:
+        return
+    heading, *rows = (line.decode().removesuffix("\n") for line in forms.table(header, cells))
+    yield f"{paper.bold(heading)}\n".encode()
+    yield from (f"{paper.styled(row, style)}\n".encode() for row in rows)
+
+
+def _alerts(seen: Overview) -> Iterator[Sequence[str]]:
+    return ((alert.code, alert.resource, moment(alert.since), alert.message) for alert in seen.alerts)
 
 
 def _summary(seen: Overview) -> Iterator[tuple[str, str]]:
@@ -39,15 +65,11 @@ def _summary(seen: Overview) -> Iterator[tuple[str, str]]:
     if seen.first is None or seen.last is None:
         yield "log", "nothing has been recorded yet"
     else:
-        yield "log", f"from {stamp(seen.first)} to {stamp(seen.last)}"
+        yield "log", f"from {moment(seen.first)} to {moment(seen.last)} UTC"
         yield "events", f"{grouped(seen.seq)} (generation {seen.generation})"
     yield "syncs", _syncs(seen)
-    yield "issues", grouped(seen.issues)
-    yield (
-        "answers",
-        f"{grouped(seen.answers)} different ones, {sized(seen.answer_bytes)}, kept in {sized(seen.stored_bytes)}",
-    )
-    yield "file", sized(seen.file_bytes)
+    if seen.issues:
+        yield "issues", grouped(seen.issues)
 
 
 def _syncs(seen: Overview) -> str:
@@ -57,3 +79,55 @@ def _syncs(seen: Overview) -> str:
     if seen.syncs.open:
         parts.append(f"{grouped(seen.syncs.open)} open")
     return ", ".join(parts)
+
+
+def _categories(found: Sequence[CategoryLine]) -> tuple[Sequence[str], list[Sequence[str]]]:
+    """Header and lines; since when something is stale is a column only where something is."""
+    columns = 5 if any(each.stale for each in found) else 4
+    lines = [
+        (c.address, grouped(c.live), grouped(c.ever), grouped(c.stale), _moment(c.unconfirmed_since)) for c in found
+    ]
+    return ("CATEGORY", "LIVE", "EVER", "STALE", "UNCONFIRMED SINCE")[:columns], [line[:columns] for line in lines]
+
+
+def _resource(line: ResourceLine) -> Sequence[str]:
+    cause = "-" if line.cause is None else line.cause.value
+    watch = line.watch.value if line.every is None else f"every {_every(line.every)}"
+    return line.resource, _moment(line.at), line.status or "never asked", cause, watch
+
+
+def _stale(lines: Iterable[ResourceLine]) -> Iterator[Sequence[str]]:
+    for line in lines:
+        if line.due_since is not None:
+            yield line.resource, f"due since {moment(line.due_since)}"
+        if line.status == Status.FAILED.value:
+            known = f"since {moment(line.complete_at)}" if line.complete_at else "ever"
+            yield line.resource, f"no complete listing {known}"
+
+
+def _sizes(seen: Overview) -> Iterator[Sequence[str]]:
+    parts = list(_parts(seen.sizes, seen.answers))
+    room = max(len(sized(size)) for _, size, _ in parts)
+    return ((name, sized(size).rjust(room), note) for name, size, note in parts)
+
+
+def _parts(sizes: Sizes, answers: int) -> Iterator[tuple[str, int, str]]:
+    yield "answers", sizes.answers, f"{grouped(answers)} different ones, {sized(sizes.received)} as they came"
+    yield "events", sizes.events, ""
+    yield "keyframes", sizes.keyframes, ""
+    yield "other", sizes.other, "indexes and bookkeeping"
+    if sizes.free:
+        yield "free", sizes.free, "to be used again"
+    if sizes.waiting:
+        yield "waiting", sizes.waiting, "in the write-ahead log"
+    yield "file", sizes.file, ""
+
+
+def _every(seconds: int) -> str:
+    """A length of time in the largest unit that it is a whole number of: `1 h`, `90 min`."""
+    length, name = next((unit, name) for unit, name in _UNITS if seconds % unit == 0)
+    return f"{grouped(seconds // length)} {name}"
+
+
+def _moment(instant: datetime | None) -> str:
+    return "-" if instant is None else moment(instant)

@@ -9,27 +9,28 @@ import msgspec
 
 from cli.options import Format
 from cli.render import forms
-from cli.text import stamp
+from cli.terminal.paper import PLAIN, Paper
+from cli.terminal.values import moment
 from eventstore import State
 
 
-def catalogue(states: Mapping[str, State], format_: Format) -> Iterator[bytes]:
+def catalogue(states: Mapping[str, State], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
     """All entities of a category."""
     if format_ is Format.TABLE:
-        header = ("KEY", "SINCE", "CONFIRMED", "SEQ")
-        lines = ((key, stamp(s.since), stamp(s.confirmed_at), str(s.seq)) for key, s in states.items())
-        return forms.table(header, lines)
+        header = ("KEY", "SINCE (UTC)", "CONFIRMED", "EVENT")
+        lines = ((key, moment(s.since), moment(s.confirmed_at), f"@{s.seq}") for key, s in states.items())
+        return forms.table(header, lines, paper)
     if format_ is Format.JSONL:
         return forms.rows((_line(state) for state in states.values()), format_)
     return _object(states)
 
 
-def document(state: State, format_: Format) -> Iterator[bytes]:
+def document(state: State, format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
     """One entity."""
     if format_ is Format.JSONL:
         yield from forms.rows([_line(state)], format_)
     elif format_ is Format.TABLE:
-        yield forms.indented(state.content.canonical)
+        yield forms.indented(state.content.canonical, paper)
     else:
         yield state.content.canonical + b"\n"
 
@@ -37,8 +38,8 @@ def document(state: State, format_: Format) -> Iterator[bytes]:
 def head(state: State) -> str:
     """What is known about a document, in a line."""
     return (
-        f"{state.entity.address} {state.entity.key}: so since {stamp(state.since)} (@{state.seq}), "
-        f"confirmed {stamp(state.confirmed_at)} (attempt {state.confirmed_by})"
+        f"{state.entity.address} {state.entity.key}: so since {moment(state.since)} UTC (@{state.seq}), "
+        f"confirmed {moment(state.confirmed_at)} (attempt {state.confirmed_by})"
     )
 
 

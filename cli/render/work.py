@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.options import Format
 from cli.render import forms
+from cli.terminal.paper import PLAIN, Paper
 from cli.text import counted, grouped
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ def rebuilt(done: Rebuilt) -> str:
     )
 
 
-def findings(found: Sequence[Finding], format_: Format) -> Iterator[bytes]:
+def findings(found: Sequence[Finding], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
     """What verification found."""
     if format_ is not Format.TABLE:
         return forms.rows(found, format_)
     if not found:
         return iter(())
     lines = ((each.where, "-" if each.sync is None else str(each.sync), each.message) for each in found)
-    return forms.table(("WHERE", "SYNC", "WHAT"), lines)
+    return forms.table(("WHERE", "SYNC", "WHAT"), lines, paper)
 
 
 def verdict(found: Sequence[Finding], *, deep: bool) -> str:

@@ -8,6 +8,17 @@ from __future__ import annotations
 from eventstore.fields.blame import Blame, blame
 from eventstore.fields.changes import FieldChange, field_changes
 from eventstore.fields.periods import Period, periods
-from eventstore.fields.places import ABSENT, tokens, value_at
+from eventstore.fields.places import ABSENT, resolve, tokens, value_at
 
-__all__ = ["ABSENT", "Blame", "FieldChange", "Period", "blame", "field_changes", "periods", "tokens", "value_at"]
+__all__ = [
+    "ABSENT",
+    "Blame",
+    "FieldChange",
+    "Period",
+    "blame",
+    "field_changes",
+    "periods",
+    "resolve",
+    "tokens",
+    "value_at",
+]

@@ -19,7 +19,7 @@ class FieldChange(msgspec.Struct, frozen=True, omit_defaults=True):
     `before` and `after` are values, `ABSENT` where nothing was, or is, said: then what came or went is whole, be it an
     object. An array of strings, numbers, booleans and nulls is one value. Elements of other arrays are followed by
     their identity, where they have one: `was_at` is the pointer into the old document where that is another. One that
-    only moved has a `was_at`, and neither `before` nor `after`.
+    only moved among the others has a `was_at`, be it the same place, and neither `before` nor `after`.
     """
 
     path: str
@@ -49,7 +49,7 @@ def field_changes(before: JSON, after: JSON) -> list[FieldChange]:
         pair = pairs.pop()
         was_at = pair.was_at if pair.was_at != pair.path else ABSENT
         if pair.moved:
-            changes.append(FieldChange(pair.path, was_at=was_at))
+            changes.append(FieldChange(pair.path, was_at=pair.was_at))
         if same(pair.before, pair.after):
             continue
         inner = _inner(pair)

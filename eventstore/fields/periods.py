@@ -45,7 +45,7 @@ def _values(versions: Sequence[Version], place: tuple[str, ...]) -> list[JSON]:
     documents = [ABSENT if version.content is None else version.content.value for version in versions]
     values = [value_at(document, place) for document in documents]
     last = next((number for number in reversed(range(len(values))) if values[number] is not ABSENT), None)
-    if last is None or not _through_array(documents[last], place):
+    if last is None or not any(_through_array(document, place) for document in documents):
         return values
     return [
         *reversed(_followed(documents[last], place, documents[:last][::-1])),
@@ -56,9 +56,9 @@ def _values(versions: Sequence[Version], place: tuple[str, ...]) -> list[JSON]:
 
 def _through_array(document: JSON, place: tuple[str, ...]) -> bool:
     for token in place:
-        if type(document) is list:
-            return True
-        document = document[token]
+        if type(document) is not dict:
+            return type(document) is list
+        document = document.get(token)
     return False
 
 
@@ -84,6 +84,8 @@ def _place_in(other: JSON, document: JSON, place: tuple[str, ...]) -> tuple[str,
         there: str | None = token
         if type(document) is list and document is not other and inner is not ABSENT:
             there = _element_in(other, document, int(token))
+        elif type(other) is list and type(document) is not list:
+            there = None  # a member is no element, whatever its name
         if there is None:
             return None
         found.append(there)

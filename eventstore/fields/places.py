@@ -27,6 +27,11 @@ def tokens(pointer: str) -> tuple[str, ...]:
         raise NotAPointer(str(error)) from None
 
 
+def resolve(document: JSON, pointer: str) -> JSON:
+    """The value that a JSON Pointer leads to, `ABSENT` where there is none. Raises `NotAPointer`."""
+    return value_at(document, tokens(pointer))
+
+
 def value_at(document: JSON, place: tuple[str, ...]) -> JSON:
     """The value at a place, `ABSENT` where there is none."""
     for token in place:

@@ -49,7 +49,7 @@ def apply_sharing(document: JSON, patch: Patch) -> JSON:
 
 def _unshared(document: JSON, patch: Patch) -> JSON:
     """Copy what a patch may change: objects on the way to the places it names, and whole arrays, whose places shift."""
-    if type(document) is not dict or not all(_stays(operation) for operation in patch):
+    if type(document) is not dict or type(patch) is not list or not all(map(_stays, patch)):
         return copied(document)
     root = document.copy()
     own = {id(root)}
@@ -63,11 +63,10 @@ def _unshared(document: JSON, patch: Patch) -> JSON:
 
 def _stays(operation: JSON) -> bool:
     """Whether an operation leaves everything where it stands, save the elements behind the place that it names."""
-    return (
-        type(operation) is dict
-        and operation.get("op") in {"add", "remove", "replace", "test"}
-        and type(operation.get("path")) is str
-    )
+    if type(operation) is not dict or type(operation.get("path")) is not str:
+        return False
+    op = operation.get("op")
+    return type(op) is str and op in {"add", "remove", "replace", "test"}
 
 
 def _own(parent: dict[str, JSON], tokens: list[str], own: set[int]) -> None:

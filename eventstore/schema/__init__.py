@@ -74,7 +74,8 @@ CREATE TABLE generation (
     id INTEGER PRIMARY KEY,
     state TEXT NOT NULL, -- building, current, superseded
     made_at INTEGER NOT NULL,
-    rules TEXT NOT NULL -- JSON object: resource to hash, of the rules that a rebuild used
+    syncs INTEGER NOT NULL, -- the last sync that was archived by then: up to it, all was laid down by a rebuild
+    rules TEXT NOT NULL -- JSON object: resource to hash, of the rules that the rebuild used
 ) STRICT;
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY,

@@ -16,7 +16,7 @@ def archive_chain_and_log(db: Database) -> None:
     """The archive, the chain and the first generation of the log."""
     for statement in schema.statements(schema.ARCHIVE + schema.CHAIN + schema.log_tables(1)):
         db.execute(statement)
-    db.table("generation").insert({"id": 1, "state": "current", "made_at": 0, "rules": "{}"})
+    db.table("generation").insert({"id": 1, "state": "current", "made_at": 0, "syncs": 0, "rules": "{}"})
     db.create_view("events", schema.events_view(1).split(" AS\n", 1)[1])
 
 

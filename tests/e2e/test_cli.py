@@ -245,12 +245,46 @@ def test_status_counts_what_is_recorded(data: Path) -> None:
     seen = answer(result)
     assert seen["data"] == str(data)
     assert (seen["first"], seen["last"], seen["seq"]) == ("2025-01-01T00:00:00.000Z", "2025-01-04T00:00:00.000Z", 7)
-    assert seen["categories"] == [{"source": "shop", "name": "thing", "resource": "things", "live": 2, "ever": 3}]
+    (category,) = seen["categories"]
+    assert (category["name"], category["live"], category["ever"], category["stale"]) == ("thing", 2, 3, 0)
     assert seen["syncs"] == {"recorded": 3, "archived": 1, "open": 1}
-    assert seen["resources"] == [{"resource": "shop.things", "sync": 5, "cause": "sync", "at": None}]
-    assert (seen["issues"], seen["answers"]) == (1, 3)
-    assert seen["file_bytes"] >= (data / "record.db").stat().st_size
+    (resource,) = seen["resources"]
+    assert (resource["resource"], resource["watch"], resource["status"]) == ("shop.things", "unwatched", "open")
+    assert (resource["sync"], resource["at"], resource["complete_at"]) == (5, None, "2025-01-04T00:00:00.000Z")
+    assert (seen["issues"], seen["answers"], seen["alerts"]) == (1, 3, [])
+    sizes = seen["sizes"]
+    assert sizes.pop("received") > 0
+    assert sizes.pop("file") == sum(sizes.values()) == (data / "record.db").stat().st_size
     assert "`orlog rebuild log`" in result.stderr
+
+
+def test_status_ends_with_4_where_an_alert_stands(tmp_path: Path) -> None:
+    with Record.open(tmp_path, write=True) as record:
+        lay(record, 1, {"a": BIG})
+        for number in (2, 3, 4):
+            assert orlog("--data", tmp_path, "status").exit_code == 0
+            with record.transaction():
+                sync = record.archive.open_sync(Cause.SYNC, opened_at=day(number), rules=RULES)
+                record.archive.add(sync, [Request(SCOPE, day(number), day(number), error="timed out")])
+                record.archive.close_sync(sync, at=day(number))
+                record.log.record(sync, [], status=Status.FAILED)
+    result = orlog("--data", tmp_path, "status")
+    assert result.exit_code == 4
+    (alert,) = json.loads(result.stdout)["alerts"]
+    assert (alert["code"], alert["resource"], alert["since"]) == ("failing", "shop.things", "2025-01-02T00:00:00.000Z")
+    assert "hint: `orlog syncs`" in result.stderr
+    table = orlog("--data", tmp_path, "status", "--format", "table")
+    assert table.exit_code == 4
+    assert table.stdout.startswith("ALERT ")
+
+
+def test_status_tells_what_orlog_toml_watches(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "record.db").write_bytes((data / "record.db").read_bytes())
+    (tmp_path / "shop.toml").write_text(f'{FIVE_LINES}every = "1h"\n')
+    (tmp_path / "orlog.toml").write_text('sources = ["shop.toml"]')
+    (resource,) = answer(orlog("--data", tmp_path, "status"))["resources"]
+    assert (resource["watch"], resource["every"]) == ("watched", 3600)
+    assert resource["due_since"] == "2025-01-05T01:00:00.000Z"
 
 
 def test_syncs_are_listed_with_what_became_of_them(data: Path) -> None:
@@ -638,7 +672,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 def on_terminal(terminal: tuple[int, int], *arguments: str | Path, **environment: str) -> str:
     ours, theirs = terminal
     command = [sys.executable, "-m", "cli", *map(str, arguments)]
-    env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", **environment}
+    env = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PAGER": "cat", **environment}
     with subprocess.Popen(command, cwd=ROOT, stdout=theirs, stderr=theirs, env=env) as process:
         os.close(theirs)
         seen = b""
@@ -657,8 +691,8 @@ def on_terminal(terminal: tuple[int, int], *arguments: str | Path, **environment
 
 def test_a_terminal_shows_a_document_indented_beneath_since_when(data: Path, terminal: tuple[int, int]) -> None:
     shown = on_terminal(terminal, "--data", data, "replay", "thing", "b#1")
-    assert shown.endswith('{\n  "n": 1\n}\n')
-    assert "\x1b[2mshop.thing b\\#1: so since 2025-01-04T00:00:00.000Z" in shown
+    assert shown.endswith('{\n  \x1b[1m"n"\x1b[0m: 1\n}\n')
+    assert "\x1b[2mshop.thing b\\#1: so since 2025-01-04 00:00 UTC" in shown
 
 
 def test_a_terminal_shows_no_colours_where_the_user_wants_none(data: Path, terminal: tuple[int, int]) -> None:
@@ -666,9 +700,13 @@ def test_a_terminal_shows_no_colours_where_the_user_wants_none(data: Path, termi
 
 
 def test_a_terminal_shows_a_table(data: Path, terminal: tuple[int, int]) -> None:
-    assert on_terminal(terminal, "--data", data, "replay", "thing").splitlines()[0].split() == [
-        *("KEY", "SINCE", "CONFIRMED", "SEQ")
-    ]
+    shown = on_terminal(terminal, "--data", data, "replay", "thing", NO_COLOR="1")
+    assert shown.splitlines()[0].split() == ["KEY", "SINCE", "(UTC)", "CONFIRMED", "EVENT"]
+
+
+def test_on_a_terminal_a_table_goes_through_the_pager(data: Path, terminal: tuple[int, int]) -> None:
+    shown = on_terminal(terminal, "--data", data, "replay", "thing", PAGER="sed 's/^/paged: /'", NO_COLOR="1")
+    assert all(line.startswith("paged: ") for line in shown.splitlines())
 
 
 def test_a_terminal_shows_the_progress_of_an_import(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import DataObject
 
-from eventstore import EventLog, Record, RecordBusy, from_ms, replay, verify
+from eventstore import Event, EventLog, Follower, LogRebuilt, Record, RecordBusy, from_ms, replay, verify
 from tests.agreement import assert_same_events, assert_same_states
 from tests.laying import RULES, Laid, archive, empty_record, request_of
 from tests.model import Model
@@ -41,6 +41,9 @@ class LogMachine(RuleBasedStateMachine):
         (Path(self.folder) / "record.db").write_bytes(empty_record())
         self.open()
         self.reader = self.exits.enter_context(Record.open(self.folder))
+        self.follower = Follower(self.reader.log, lambda after: self.reader.log.events(after=after))
+        self.followed: list[Event] = []
+        self.rebuilt = False  # since the follower last looked
 
     def open(self) -> None:
         self.record = Record.open(self.folder, write=True)
@@ -121,6 +124,7 @@ class LogMachine(RuleBasedStateMachine):
         with self.record.transaction():
             building = self.begin_rebuild(len(self.laid))
             self.record.log.adopt(building)
+        self.rebuilt = True
         assert list(self.record.log.events()) == before
 
     @rule(data=st.data())
@@ -139,6 +143,16 @@ class LogMachine(RuleBasedStateMachine):
         at = data.draw(st.sampled_from(self.model.moments)).at + off
         with Record.open(self.folder) as reader:
             assert_same_states(reader.log, self.model, at=from_ms(at), count=self.model.count(at))
+
+    @rule()
+    def follow(self) -> None:
+        """Each event comes once and in order, whatever happens to the writer; a rebuild is told, once."""
+        if self.rebuilt:
+            with pytest.raises(LogRebuilt):
+                self.follower.poll()
+            self.followed, self.rebuilt = list(self.reader.log.events()), False
+        self.followed += self.follower.poll()
+        assert self.followed == list(self.reader.log.events())
 
     @invariant()
     def the_log_is_what_was_observed(self) -> None:

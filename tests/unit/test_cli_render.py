@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cli.journal import Failed, SyncLine
 from cli.options import Format
-from cli.overview import Failed, LastSync, Overview, SyncCounts, SyncLine
+from cli.overview import CategoryLine, Overview, ResourceLine, SyncCounts, Watch
 from cli.render import events, forms, journal, overviews, states, work
+from cli.terminal.paper import Paper
 from collector import Imported, Rebuilt
 from eventstore import (
-    Category,
+    Alert,
     Cause,
     Document,
     Entity,
@@ -24,6 +26,7 @@ from eventstore import (
     Issue,
     Kind,
     Scope,
+    Sizes,
     State,
     Status,
     canonical_bytes,
@@ -75,12 +78,11 @@ def test_json_lines_of_nothing_are_nothing() -> None:
 
 
 def test_structs_times_and_enums_become_json() -> None:
-    assert forms.plain(LastSync("shop.things", 3, Cause.IMPORT, LATE)) == {
-        "resource": "shop.things",
-        "sync": 3,
-        "cause": "import",
-        "at": "2025-01-02T12:00:00.250Z",
-    }
+    assert forms.plain([Failed(3, "timed out"), {"cause": Cause.IMPORT}, (LATE,)]) == [
+        {"attempt": 3, "error": "timed out"},
+        {"cause": "import"},
+        ["2025-01-02T12:00:00.250Z"],
+    ]
 
 
 def test_bytes_that_are_no_text_are_printed_as_escapes() -> None:
@@ -136,8 +138,8 @@ def test_a_catalogue_as_json_lines_says_how_each_document_is_known() -> None:
 
 def test_a_catalogue_as_a_table_lists_keys_with_since_and_confirmed() -> None:
     lines = text(states.catalogue({"a": state("a", b"{}")}, Format.TABLE)).splitlines()
-    assert lines[0].split() == ["KEY", "SINCE", "CONFIRMED", "SEQ"]
-    assert lines[1].split() == ["a", "2025-01-01T00:00:00.000Z", "2025-01-02T12:00:00.250Z", "7"]
+    assert lines[0].split() == ["KEY", "SINCE", "(UTC)", "CONFIRMED", "EVENT"]
+    assert lines[1].split() == ["a", "2025-01-01", "00:00", "2025-01-02", "12:00:00.250", "@7"]
 
 
 def test_one_document_as_json_is_its_canonical_bytes() -> None:
@@ -147,8 +149,10 @@ def test_one_document_as_json_is_its_canonical_bytes() -> None:
 
 def test_one_document_for_people_is_indented_under_a_line_that_says_since_when() -> None:
     assert text(states.document(state("a", b'{"n":1}'), Format.TABLE)) == '{\n  "n": 1\n}\n'
+    bold = text(states.document(state("a", b'{"n":"m\\": "}'), Format.TABLE, Paper(colour=True)))
+    assert bold == '{\n  \x1b[1m"n"\x1b[0m: "m\\": "\n}\n'
     assert states.head(state("a", b"{}")) == (
-        "shop.thing a: so since 2025-01-01T00:00:00.000Z (@7), confirmed 2025-01-02T12:00:00.250Z (attempt 12)"
+        "shop.thing a: so since 2025-01-01 00:00 UTC (@7), confirmed 2025-01-02 12:00:00.250 (attempt 12)"
     )
 
 
@@ -172,63 +176,143 @@ def test_an_appearance_comes_with_its_document_and_a_disappearance_with_nothing(
     assert {"patch", "document"} & set(gone) == set()
 
 
-def test_the_log_as_a_table_shows_both_ends_of_the_interval_and_the_paths() -> None:
-    patch = b'[{"op":"replace","path":"/n","value":1},{"op":"add","path":"/\\u001bm","value":1}]'
-    printed = text(events.events([event(Kind.CHANGED, patch)], Format.TABLE)).splitlines()
-    assert printed[1].split() == [
-        *("7", "2025-01-02T12:00:00.250Z", "2025-01-01T00:00:00.000Z", "changed", "shop.thing", "a"),
-        *("~", "/n,", "+", "/\N{REPLACEMENT CHARACTER}m"),
-    ]
-
-
-def test_a_long_patch_is_summed_up() -> None:
-    patch = [{"op": "remove", "path": f"/{n}"} for n in range(5)]
-    assert events.summary(patch) == "- /0, - /1, - /2, 2 more"
-    assert events.summary([{"op": "replace", "path": "", "value": 1}]) == "~ (all)"
-
-
 # -- status, syncs, issues, roots
 
 
 def overview(**more: object) -> Overview:
     fields: dict[str, object] = {
         "data": "/data",
+        "alerts": (),
         "generation": 2,
         "seq": 25781,
         "first": EARLY,
         "last": LATE,
-        "categories": (Category("shop", "thing", "things", 3, 1200),),
         "syncs": SyncCounts(695, 0, 0),
-        "resources": (LastSync("shop.things", 700, Cause.IMPORT, LATE),),
         "issues": 4,
         "answers": 690,
-        "answer_bytes": 35_735_332,
-        "stored_bytes": 122_045,
-        "file_bytes": 1_478_656,
+        "categories": (CategoryLine("shop", "thing", "things", 3, 1200, 0, None),),
+        "resources": (resource_line(),),
+        "sizes": Sizes(35_735_332, 122_045, 800_000, 300_000, 200_000, 0, 0, 1_422_045),
     }
     return Overview(**{**fields, **more})  # type: ignore[arg-type]
 
 
+def resource_line(**more: object) -> ResourceLine:
+    fields: dict[str, object] = {
+        "resource": "shop.things",
+        "watch": Watch.IMPORTED,
+        "every": None,
+        "sync": 700,
+        "cause": Cause.IMPORT,
+        "at": LATE,
+        "status": "success",
+        "complete_at": LATE,
+    }
+    return ResourceLine(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def status_lines(**more: object) -> list[str]:
+    return text(overviews.table(overview(**more), Paper())).splitlines()
+
+
 def test_status_says_what_is_recorded_from_when_to_when_and_how_large() -> None:
-    lines = [line.split() for line in text(overviews.table(overview())).splitlines()]
-    assert ["log", "from", "2025-01-01T00:00:00.000Z", "to", "2025-01-02T12:00:00.250Z"] in lines
-    assert ["events", "25", "781", "(generation", "2)"] in lines
-    assert ["syncs", "695", "recorded"] in lines
-    assert ["shop.thing", "3", "1", "200", "shop.things"] in lines
-    assert ["shop.things", "700", "import", "2025-01-02T12:00:00.250Z"] in lines
-    assert ["answers", "690", "different", "ones,", "35.7", "MB,", "kept", "in", "122.0", "kB"] in lines
+    assert status_lines() == [
+        "data    /data",
+        "log     from 2025-01-01 00:00 to 2025-01-02 12:00:00.250 UTC",
+        "events  25 781 (generation 2)",
+        "syncs   695 recorded",
+        "issues  4",
+        "",
+        "CATEGORY    LIVE  EVER   STALE",
+        "shop.thing  3     1 200  0",
+        "",
+        "RESOURCE     LAST SYNC                STATUS   CAUSE   WATCHED",
+        "shop.things  2025-01-02 12:00:00.250  success  import  imported",
+        "",
+        "PART       SIZE",
+        "answers    122.0 kB  690 different ones, 35.7 MB as they came",
+        "events     800.0 kB",
+        "keyframes  300.0 kB",
+        "other      200.0 kB  indexes and bookkeeping",
+        "file         1.4 MB",
+    ]
+
+
+def test_status_says_since_when_something_is_stale() -> None:
+    seen = status_lines(categories=(CategoryLine("shop", "thing", "things", 3, 9, 2, EARLY),))
+    assert seen[6:8] == [
+        "CATEGORY    LIVE  EVER  STALE  UNCONFIRMED SINCE",
+        "shop.thing  3     9     2      2025-01-01 00:00",
+    ]
+
+
+def test_status_says_which_resources_are_due_and_which_were_not_listed() -> None:
+    late = resource_line(watch=Watch.WATCHED, every=5400, cause=Cause.SYNC, due_since=EARLY)
+    failed = resource_line(resource="shop.others", status="failed", complete_at=EARLY)
+    never = resource_line(resource="shop.rest", status="failed", complete_at=None)
+    fresh = ResourceLine("shop.new", Watch.WATCHED, 86400)
+    seen = [" ".join(line.split()) for line in status_lines(resources=(late, failed, never, fresh))]
+    assert "shop.things 2025-01-02 12:00:00.250 success sync every 90 min" in seen
+    assert "shop.new - never asked - every 1 d" in seen
+    heading = seen.index("STALE WHY")
+    assert seen[heading + 1 : heading + 5] == [
+        "shop.things due since 2025-01-01 00:00",
+        "shop.others no complete listing since 2025-01-01 00:00",
+        "shop.rest no complete listing ever",
+        "",
+    ]
+
+
+def test_alerts_come_first_and_in_red() -> None:
+    alert = Alert("failing", "shop.things", "3 failed syncs in a row", EARLY)
+    plain = status_lines(alerts=(alert,))
+    assert plain[:3] == [
+        "ALERT    RESOURCE     SINCE             WHAT",
+        "failing  shop.things  2025-01-01 00:00  3 failed syncs in a row",
+        "",
+    ]
+    coloured = text(overviews.table(overview(alerts=(alert,)), Paper(colour=True))).splitlines()
+    assert coloured[0] == f"\x1b[1m{plain[0]}\x1b[0m"
+    assert coloured[1] == f"\x1b[31m{plain[1]}\x1b[0m"
+    assert list(overviews.advice(overview(alerts=(alert,)))) == [
+        "`orlog syncs` and `orlog issues` tell what came of each sync"
+    ]
 
 
 def test_status_of_an_empty_record_says_so() -> None:
-    empty = overview(seq=0, first=None, last=None, categories=(), resources=(), syncs=SyncCounts(0, 0, 0))
-    assert "nothing has been recorded yet" in text(overviews.table(empty))
+    empty = status_lines(seq=0, first=None, last=None, issues=0, categories=(), resources=(), syncs=SyncCounts(0, 0, 0))
+    assert empty[:5] == [
+        "data   /data",
+        "log    nothing has been recorded yet",
+        "syncs  0 recorded",
+        "",
+        "PART       SIZE",
+    ]
+
+
+def test_parts_of_the_file_that_there_are_not_are_not_shown() -> None:
+    sizes = Sizes(35_735_332, 122_045, 800_000, 300_000, 200_000, 4096, 8192, 1_434_333)
+    seen = [line.split()[0] for line in status_lines(sizes=sizes)[-7:]]
+    assert seen == ["answers", "events", "keyframes", "other", "free", "waiting", "file"]
+
+
+def test_status_fits_a_terminal_of_80_columns() -> None:
+    name, at = "openrouter.endpoint_telemetry", datetime(2025, 1, 2, 12, 0, 5, tzinfo=UTC)
+    watched = {"watch": Watch.WATCHED, "every": 3600, "cause": Cause.SYNC, "at": at, "complete_at": at, "due_since": at}
+    seen = status_lines(
+        alerts=(Alert("failing", "openrouter.endpoints", "12 failed syncs in a row", at),),
+        categories=(CategoryLine("openrouter", "endpoint_telemetry", "endpoints", 12_345, 99_999, 1234, at),),
+        resources=(resource_line(resource="openrouter.endpoints", status="failed", **watched),),
+    )
+    assert name in "".join(seen)
+    assert max(map(len, seen)) <= 80
 
 
 def test_syncs_that_are_only_archived_call_for_a_rebuild() -> None:
-    assert overviews.advice(overview()) is None
+    assert list(overviews.advice(overview())) == []
     waiting = overview(syncs=SyncCounts(695, 2, 1))
-    assert "695 recorded, 2 only archived, 1 open" in text(overviews.table(waiting))
-    assert overviews.advice(waiting) == "2 syncs only archived: `orlog rebuild log` lays them down"
+    assert "695 recorded, 2 only archived, 1 open" in text(overviews.table(waiting, Paper()))
+    assert list(overviews.advice(waiting)) == ["2 syncs only archived: `orlog rebuild log` lays them down"]
 
 
 def sync_line(**more: object) -> SyncLine:
@@ -254,15 +338,33 @@ def sync_line(**more: object) -> SyncLine:
 
 def test_a_sync_that_is_only_archived_has_no_counts() -> None:
     (line,) = text(journal.syncs([sync_line()], Format.TABLE)).splitlines()[1:]
-    assert line.split() == ["12", "import", "2025-01-02T12:00:00.250Z", "-", "archived", "only", *"------"]
+    assert line.split() == ["12", "import", "2025-01-02", "12:00:00.250", "archived", *"----"]
 
 
-def test_the_first_error_of_a_sync_is_shown_and_the_others_counted() -> None:
-    errors = (Failed(3, "timed out"), Failed(4, "refused"), Failed(5, "refused"))
+def test_the_first_error_of_a_sync_is_shown_below_it_and_the_others_counted() -> None:
+    errors = (Failed(3, "timed \x1bout"), Failed(4, "refused"), Failed(5, "refused"))
     recorded = sync_line(observed_at=LATE, status="partial", appeared=1, changed=2000, disappeared=0, unchanged=3)
     line = text(journal.syncs([recorded, sync_line(errors=errors)], Format.TABLE)).splitlines()
-    assert line[1].split()[4:] == ["partial", "1", "2", "000", "0", "3", "-", "-"]
-    assert line[2].endswith("attempt 3: timed out; 2 more")
+    assert line[1].split()[4:] == ["partial", "1", "2", "000", "0", "3"]
+    assert line[3] == "      attempt 3: timed \N{REPLACEMENT CHARACTER}out; 2 more"
+    assert len(line) == 4
+
+
+def test_a_table_of_syncs_has_columns_for_versions_and_times_only_where_they_say_something() -> None:
+    def header(*lines: SyncLine) -> str:
+        return " ".join(text(journal.syncs(lines, Format.TABLE)).splitlines()[0].split())
+
+    assert header() == "SYNC CAUSE AT STATUS + ~ - ="
+    assert "OBSERVED AT" not in header(sync_line(observed_at=LATE))
+    assert "OBSERVED AT" in header(sync_line(), sync_line(observed_at=EARLY))
+    assert "VERSION" in header(sync_line(), sync_line(version="git 0123456789"))
+
+
+def test_a_table_of_imported_syncs_fits_a_terminal_of_80_columns() -> None:
+    at = datetime(2025, 12, 31, 12, 14, 10, tzinfo=UTC)
+    counts = {"appeared": 12, "changed": 353, "disappeared": 10, "unchanged": 353}
+    line = sync_line(id=12345, at=at, observed_at=at, version=f"git {'5853cdb89a' * 4}:a.json", **counts)
+    assert max(map(len, text(journal.syncs([line], Format.TABLE)).splitlines())) <= 80
 
 
 def test_issues_name_the_sync_and_the_attempt() -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+import eventstore
 from collector import World, load, play
 from eventstore import Record
 from tests.parsing import parse
 
 ROOT = Path(__file__).parents[2]
+_BEHIND = re.compile(r" (?:#|\||\d?>)")  # what the shell does with a command's output, or a comment
+
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
@@ -25,7 +28,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 def commands() -> list[str]:
     lines = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
-    return [line.removeprefix("$ ").partition(" #")[0] for line in lines if line.startswith("$ orlog ")]
+    return [_BEHIND.split(line.removeprefix("$ "))[0] for line in lines if line.startswith("$ orlog ")]
 
 
 @pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "toml")])
@@ -46,17 +49,30 @@ def test_commands_in_the_docs_are_commands(line: str) -> None:
         parse(words)
 
 
-def test_the_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/library.md"])
+def test_the_library_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str) -> None:
     monkeypatch.chdir(tmp_path)
     world = World(1, start=datetime(2025, 5, 30, tzinfo=UTC), days=4, models=3, failures=0)
     with Record.open(tmp_path / "data", write=True) as record:
         play(record, world)
-    (example,) = blocks(ROOT / "README.md", "python")
+    (example,) = blocks(ROOT / page, "python")
     example = example.replace("openai/gpt-4.1", world.models[0])
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(example, "README.md", "exec"), {})
+        exec(compile(example, page, "exec"), {})
     assert world.models[0] in printed.getvalue()
+
+
+def test_the_page_of_the_library_describes_every_name_that_it_offers_once() -> None:
+    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    described = re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)", page, re.MULTILINE)
+    assert sorted(described) == sorted(eventstore.__all__)
+
+
+def test_every_page_is_in_the_contents() -> None:
+    (contents,) = blocks(ROOT / "docs" / "index.md", r"\{toctree\}")
+    named = {f"{line}.md" for line in contents.splitlines() if line and not line.startswith(":")}
+    assert named | {"index.md"} == {page.name for page in (ROOT / "docs").glob("*.md")}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,11 +3,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
 
 from eventstore.canonical import canonical, parse
 from eventstore.errors import PatchError
-from eventstore.patch import apply, apply_in_place
+from eventstore.patch import apply, apply_in_place, apply_sharing
 from eventstore.patch.pointer import escaped, split
+from tests.properties.patches import patches, small_values
 
 
 def operation(op: str, path: str, *value: Any, **rest: Any) -> dict[str, Any]:
@@ -55,6 +59,8 @@ def copy(source: str, path: str) -> dict[str, Any]:
 def test_operations_do_what_rfc_6902_says(document: Any, patch: list[Any], result: Any) -> None:
     was = canonical([document, patch])
     assert canonical(apply(document, patch)) == canonical(result)
+    assert canonical([document, patch]) == was
+    assert canonical(apply_sharing(document, parse(canonical(patch)))) == canonical(result)
     assert canonical([document, patch]) == was
     assert canonical(apply_in_place(*parse(was))) == canonical(result)
 
@@ -166,10 +172,11 @@ def test_a_test_holds_nothing_else_equal(held: Any, value: Any) -> None:
 )
 def test_what_is_malformed_or_does_not_apply_is_refused_and_named(document: Any, patch: Any, message: str) -> None:
     was = canonical(document)
-    with pytest.raises(PatchError) as raised:
-        apply(document, patch)
-    assert f": {raised.value}".endswith(f": {message}")
-    assert canonical(document) == was
+    for apply_patch in (apply, apply_sharing):
+        with pytest.raises(PatchError) as raised:
+            apply_patch(document, patch)
+        assert f": {raised.value}".endswith(f": {message}")
+        assert canonical(document) == was
 
 
 def test_apply_shares_no_value_of_the_patch() -> None:
@@ -183,6 +190,35 @@ def test_apply_in_place_works_on_the_document_itself() -> None:
     document = {"a": {"b": 1}}
     assert apply_in_place(document, [operation("replace", "/a/b", 2)]) is document
     assert document == {"a": {"b": 2}}
+
+
+@given(st.data())
+def test_a_document_that_is_shared_with_its_successor_stays_as_it_was(data: DataObject) -> None:
+    document = data.draw(small_values() | st.dictionaries(st.sampled_from("ab"), small_values()))
+    patch = data.draw(patches(document))
+    was = canonical(document)
+    expected = canonical(apply(document, patch))
+    assert canonical(apply_sharing(document, parse(canonical(patch)))) == expected
+    assert canonical(document) == was
+
+
+@given(st.data())
+def test_a_whole_line_of_documents_that_share_stay_as_they_were(data: DataObject) -> None:
+    line = [data.draw(st.dictionaries(st.sampled_from("ab"), small_values()))]
+    texts = [canonical(line[0])]
+    for _ in range(3):
+        patch = data.draw(patches(line[-1]))
+        texts.append(canonical(apply(line[-1], patch)))
+        line.append(apply_sharing(line[-1], parse(canonical(patch))))
+    assert [canonical(document) for document in line] == texts
+
+
+def test_what_a_patch_does_not_touch_is_in_both_documents() -> None:
+    document: dict[str, Any] = {"a": {"b": 1, "c": {"d": [1]}}, "e": {"f": 1}, "g": [[1], {"h": 1}]}
+    result = apply_sharing(document, [operation("replace", "/a/b", 2), operation("remove", "/g/1")])
+    assert result == {"a": {"b": 2, "c": {"d": [1]}}, "e": {"f": 1}, "g": [[1]]}
+    assert result["e"] is document["e"]
+    assert result["a"]["c"] is document["a"]["c"]
 
 
 @pytest.mark.parametrize("tokens", [[], [""], ["a", "b"], ["~", "/", "~1", "~0", "/~", "~01"], ["-", "0", ""]])
