@@ -13,7 +13,7 @@ from cli.render import fields, forms
 from cli.terminal.paper import GAP, Paper, Span, Style, cells
 from cli.terminal.values import FOLD, after, moment
 from cli.text import counted, within
-from eventstore import Change, Event, FieldChange, Kind
+from eventstore import ABSENT, Change, Event, FieldChange, Kind, resolve
 
 LINES: Final = 6  # of fields that are shown of one event
 INDENT: Final = 4  # cells by which they are indented
@@ -35,7 +35,7 @@ def table(
     """
     previous: Event | None = None
     for change in changes:
-        lines = [*_head(change.event, previous, paper, rules_syncs), *_fields(_about(change.fields(), path), paper)]
+        lines = [*_head(change.event, previous, paper, rules_syncs), *_fields(_about(change, path), paper)]
         previous = change.event
         yield "".join(f"{line}\n" for line in lines).encode()
 
@@ -86,10 +86,14 @@ def _notes(event: Event, rules_syncs: frozenset[int]) -> Iterator[Span]:
         yield Span(after(event.not_before), Style.DIM)
 
 
-def _about(changes: list[FieldChange], path: str | None) -> list[FieldChange]:
+def _about(change: Change, path: str | None) -> list[FieldChange]:
+    """The fields to be shown: of what came or went, what it says at the path, if one was asked for."""
     if path is None:
-        return changes
-    return [each for each in changes if within(each.path, path) or within(path, each.path)]
+        return change.fields()
+    if change.before is not None and change.after is not None:
+        return [each for each in change.fields() if within(each.path, path) or within(path, each.path)]
+    values = (ABSENT if each is None else resolve(each.value, path) for each in (change.before, change.after))
+    return [FieldChange(path, *values)]
 
 
 def _fields(changes: list[FieldChange], paper: Paper) -> Iterator[str]:

@@ -60,15 +60,16 @@ def numeric(value: JSON) -> Decimal | None:
 
 
 def moment(instant: datetime) -> str:
-    """An instant in UTC, no finer than it is: `2025-01-31 18:30`, `2025-01-31 18:30:05`, `2025-01-31 18:30:05.250`."""
-    instant = instant.astimezone(UTC).replace(tzinfo=None)
-    if instant.microsecond:
-        return instant.isoformat(" ", "milliseconds")
-    return instant.isoformat(" ", "seconds" if instant.second else "minutes")
+    """An instant in UTC: `2025-01-31 18:30:05`, with milliseconds only where it has some."""
+    return (
+        instant.astimezone(UTC)
+        .replace(tzinfo=None)
+        .isoformat(" ", "milliseconds" if instant.microsecond else "seconds")
+    )
 
 
 def after(not_before: datetime | None) -> str:
-    """The earlier end of when something happened: `(after 2025-01-31 18:30)`, empty where it is not known."""
+    """The earlier end of when something happened: `(after 2025-01-31 18:30:05)`, empty where it is not known."""
     return "" if not_before is None else f"(after {moment(not_before)})"
 
 

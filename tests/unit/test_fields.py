@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from eventstore import ABSENT, FieldChange, NotAPointer, blame, canonical_bytes, field_changes, periods, resolve
+from eventstore import ABSENT, Entity, FieldChange, NotAPointer, blame, canonical_bytes, field_changes, periods, resolve
+from tests.laying import lay_documents, new_record
 from tests.naive import NOTHING, versions_of
 
 A, B, C = ({"id": name, "v": number} for number, name in enumerate("abc"))
@@ -115,6 +116,8 @@ def test_what_is_no_pointer_is_refused_with_how_to_write_one(pointer: str) -> No
             [{**C, "v": 9}, A, B],
             [FieldChange("/0", was_at="/2"), FieldChange("/0/v", 2, 9, was_at="/2/v")],
         ),
+        ([A], [B], [FieldChange("/0/id", "a", "b"), FieldChange("/0/v", 0, 1)]),
+        ([A, C], [B, C], [FieldChange("/0", before=A), FieldChange("/0", after=B)]),
         ([A, A], [A], [FieldChange("/1", before=A)]),
         ([A, A], [B, A], [FieldChange("/0/id", "a", "b"), FieldChange("/0/v", 0, 1)]),
     ],
@@ -261,6 +264,14 @@ def test_pointers_of_fields_are_escaped_and_in_the_order_of_names() -> None:
     assert [path for path, *_ in blamed(list(range(12)))] == [f"/{place}" for place in range(12)]
 
 
+def test_fields_that_came_later_are_in_their_place_by_name() -> None:
+    with new_record() as record:
+        for number, document in enumerate([{"b": 1, "d": {"z": 1}}, {"a": 2, "b": 1, "c": 3, "d": {"y": 2, "z": 1}}]):
+            lay_documents(record, number, {"k": document})
+        rows = blame(record.log.history(Entity("api", "model", "k")))
+    assert [row.path for row in rows] == ["/a", "/b", "/c", "/d/y", "/d/z"]
+
+
 def test_blame_changes_none_of_the_documents() -> None:
     versions = versions_of([{"a": [A, B]}, {"a": [B, {**A, "v": 9}]}])
     blame(versions)
@@ -309,6 +320,13 @@ def test_an_element_that_is_away_for_a_while_is_the_same_when_it_returns() -> No
 def test_a_field_that_only_some_versions_of_an_element_have_is_followed_through_the_others() -> None:
     documents = [[{"id": 1, "x": 4}], [{"id": 0}, {"id": 1}], [{"id": 1, "x": 5}, {"id": 0}]]
     assert told("/0/x", *documents) == [(4, 1, 2), (5, 3, None)]
+
+
+def test_an_element_is_followed_from_each_document_to_the_one_before_it() -> None:
+    """And so is blame: from the first to the last `b` could be followed, but not through what has two `a`."""
+    arrays = [["b", "a"], ["a", "b", "a"], ["a", "b"]]
+    assert told("/1", *arrays) == [("a", 1, 2), ("b", 2, None)]
+    assert blamed(*arrays)[1] == ("/1", "b", 2, "a")
 
 
 def test_an_element_is_followed_forwards_from_the_last_document_that_has_the_pointer() -> None:
