@@ -56,9 +56,11 @@ def compare(
 ) -> Comparison:
     """Compare what stood at two instants: everything, a category, or (with both) one entity; None is the head.
 
-    The second may be the earlier one. Raises `BeyondHead`, `UnknownCategory`, `UnknownEntity`, and `BrokenHistory`
-    where the record is damaged.
+    The second may be the earlier one. Raises `BeyondHead`, `UnknownCategory`, `UnknownEntity`, `ValueError` for a key
+    without a category, and `BrokenHistory` where the record is damaged.
     """
+    if key is not None and category is None:
+        raise ValueError("a key needs a category: the same one may be in several")
     with log.reading():
         appeared: list[State] = []
         disappeared: list[State] = []

@@ -15,7 +15,7 @@ class Follower(Generic[T]):
     """Reads each time what came since the time before; its cursor is a generation of the log and a `seq`.
 
     `read` gets the `seq` after which to read: `lambda after: log.events("model", after=after)`. It begins behind event
-    number `after`, otherwise at the head.
+    number `after`, otherwise at the head. Raises `BeyondHead` where there is no such event.
     """
 
     def __init__(self, log: EventLog, read: Callable[[int], Iterable[T]], *, after: int | None = None) -> None:
@@ -23,7 +23,8 @@ class Follower(Generic[T]):
         self._read = read
         with log.reading() as generation:
             self._generation = generation
-            self._seq = log.position().seq if after is None else after
+            head = log.position(after).seq  # of a number: the end of its sync, or an error
+            self._seq = head if after is None else after
 
     def poll(self) -> list[T]:
         """What is new. Raises `LogRebuilt` once where the log has been rebuilt, and goes on from its head then."""

@@ -28,7 +28,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     def where(self, db: sqlite3.Connection, generation: int) -> tuple[str, list[Any]]:
         """A condition over `e`, the events of a generation, and the values in it.
 
-        Raises `UnknownCategory`, `UnknownEntity`, `BeyondHead`.
+        Raises `UnknownCategory`, `UnknownEntity`, `BeyondHead`, and `ValueError` for a key without a category.
         """
         terms = [self._times(db, generation), self._entities(db, generation)]
         if self.kinds is not None:
@@ -44,6 +44,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
 
     def _entities(self, db: sqlite3.Connection, generation: int) -> tuple[str, list[Any]]:
         if self.category is None:
+            if self.key is not None:
+                raise ValueError("a key needs a category: the same one may be in several")
             like = f"e.entity IN (SELECT id FROM entity_{generation} WHERE key GLOB ?)"
             return ("TRUE", []) if self.pattern is None else (like, [self.pattern])
         category = names.find_category(db, generation, self.category)

@@ -310,7 +310,7 @@ BUGS: Final = (
         (
             Change(
                 "eventstore/patch/operations.py",
-                "node = parent[token] = node.copy()",
+                "node = parent[place] = copied(node) if whole else node.copy()",
                 "pass",
             ),
         ),

@@ -73,6 +73,8 @@ def _carried(before: JSON, after: JSON, origins: _Origins, event: Event, level: 
         return [
             _fresh(value, _Origin(event, ABSENT), level + 1)
             if old is None
+            else origins[old]
+            if before[old] is value  # most are: a call for each would take most of the time
             else _carried(before[old], value, origins[old], event, level + 1)
             for value, old in zip(after, aligned(before, after), strict=True)
         ]

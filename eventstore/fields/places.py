@@ -12,7 +12,7 @@ import msgspec
 
 from eventstore.canonical import JSON
 from eventstore.errors import NotAPointer, PatchError
-from eventstore.patch.matching import identifying_fields
+from eventstore.patch.matching import WELL_KNOWN, identifying, identifying_fields
 from eventstore.patch.pointer import child, split
 
 ABSENT: Final = msgspec.UNSET
@@ -57,13 +57,20 @@ def aligned(before: list[JSON], after: list[JSON]) -> list[int | None]:
 
 
 def _identities(before: list[JSON], after: list[JSON]) -> tuple[list[JSON] | None, list[JSON] | None]:
-    if all(type(each) is str for each in (*before, *after)):
+    kinds = {type(element) for element in (*before, *after)}
+    if kinds == {str}:
         return (before, after) if len(set(before)) == len(before) and len(set(after)) == len(after) else (None, None)
+    field = _shared_field(before, after) if kinds == {dict} and before and after else None
+    return (None, None) if field is None else ([each[field] for each in before], [each[field] for each in after])
+
+
+def _shared_field(before: list[JSON], after: list[JSON]) -> str | None:
+    for name in WELL_KNOWN:
+        found = identifying(before, after, name) if name in before[0] else None
+        if found is not None and found.matches:
+            return name
     shared = [each for each in identifying_fields(before, after) if each.matches]
-    if not shared:
-        return None, None
-    field = min(shared, key=lambda each: (each.rank, -each.matches, each.name)).name
-    return [element[field] for element in before], [element[field] for element in after]
+    return min(shared, key=lambda each: (-each.matches, each.name)).name if shared else None
 
 
 def plain(array: list[JSON]) -> bool:

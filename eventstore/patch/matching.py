@@ -68,13 +68,18 @@ def identifying_fields(before: list[JSON], after: list[JSON]) -> list[Identifyin
     """Find the fields that every object of both arrays has, with strings or integers that are unique on each side."""
     if not before or any(type(element) is not dict for element in (*before, *after)):
         return []
-    fields: list[IdentifyingField] = []
-    for name in before[0]:
-        old, new = _identities(before, name), _identities(after, name)
-        if old and new:
-            rank = WELL_KNOWN.index(name) if name in WELL_KNOWN else len(WELL_KNOWN)
-            fields.append(IdentifyingField(name, len(old & new), rank))
-    return fields
+    fields = (identifying(before, after, name) for name in before[0])
+    return [field for field in fields if field is not None]
+
+
+def identifying(before: list[JSON], after: list[JSON], name: str) -> IdentifyingField | None:
+    """What a field finds in two arrays of objects; None where it does not tell them apart."""
+    old = _identities(before, name)
+    new = _identities(after, name) if old else None
+    if not old or not new:
+        return None
+    rank = WELL_KNOWN.index(name) if name in WELL_KNOWN else len(WELL_KNOWN)
+    return IdentifyingField(name, len(old & new), rank)
 
 
 def _identities(elements: list[JSON], field: str) -> set[str | int] | None:

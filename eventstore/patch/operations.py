@@ -7,7 +7,7 @@ from typing import Final, TypeAlias
 
 from eventstore.canonical import JSON
 from eventstore.errors import PatchError
-from eventstore.patch.pointer import END, child, index, missing, not_a_container, split
+from eventstore.patch.pointer import END, child, escaped, index, missing, not_a_container, split
 from eventstore.patch.values import copied, equal
 
 Operation: TypeAlias = dict[str, JSON]
@@ -48,17 +48,51 @@ def apply_sharing(document: JSON, patch: Patch) -> JSON:
 
 
 def _unshared(document: JSON, patch: Patch) -> JSON:
-    """Copy what a patch may change: objects on the way to the places it names, and whole arrays, whose places shift."""
+    """Copy what a patch may change: what is on the way to the places it names, and all of an array whose places shift.
+
+    Places are those in `document`: that holds for all operations, as long as no element moves on before them.
+    """
     if type(document) is not dict or type(patch) is not list or not all(map(_stays, patch)):
         return copied(document)
     root = document.copy()
     own = {id(root)}
+    shifting = {_parent(operation["path"]) for operation in patch if operation["op"] in {"add", "remove"}}
     for operation in patch:
         try:
-            _own(root, split(operation["path"])[:-1], own)
+            _own(root, split(operation["path"])[:-1], own, shifting)
         except PatchError:
             break  # carrying it out says what is wrong, and where
     return root
+
+
+def _own(parent: JSON, tokens: list[str], own: set[int], shifting: set[str]) -> None:
+    pointer = ""
+    for token in tokens:
+        pointer = f"{pointer}/{escaped(token)}"
+        place = _member(parent, token)
+        node = None if place is None else parent[place]
+        if type(node) is not dict and type(node) is not list:
+            return
+        whole = type(node) is list and pointer in shifting
+        if id(node) not in own:
+            node = parent[place] = copied(node) if whole else node.copy()
+            own.add(id(node))
+        if whole:
+            return  # all below is a copy already
+        parent = node
+
+
+def _member(container: JSON, token: str) -> str | int | None:
+    if type(container) is dict:
+        return token if token in container else None
+    try:
+        return index(token, len(container))
+    except PatchError:
+        return None
+
+
+def _parent(pointer: str) -> str:
+    return pointer.rpartition("/")[0]
 
 
 def _stays(operation: JSON) -> bool:
@@ -67,21 +101,6 @@ def _stays(operation: JSON) -> bool:
         return False
     op = operation.get("op")
     return type(op) is str and op in {"add", "remove", "replace", "test"}
-
-
-def _own(parent: dict[str, JSON], tokens: list[str], own: set[int]) -> None:
-    for token in tokens:
-        node = parent.get(token)
-        if id(node) in own:
-            pass
-        elif type(node) is dict:
-            node = parent[token] = node.copy()
-        elif type(node) is list:
-            node = parent[token] = copied(node)
-        own.add(id(node))
-        if type(node) is not dict:
-            return
-        parent = node
 
 
 def _carry_out(document: JSON, operation: Operation) -> JSON:

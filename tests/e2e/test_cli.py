@@ -692,7 +692,7 @@ def on_terminal(terminal: tuple[int, int], *arguments: str | Path, **environment
 def test_a_terminal_shows_a_document_indented_beneath_since_when(data: Path, terminal: tuple[int, int]) -> None:
     shown = on_terminal(terminal, "--data", data, "replay", "thing", "b#1")
     assert shown.endswith('{\n  \x1b[1m"n"\x1b[0m: 1\n}\n')
-    assert "\x1b[2mshop.thing b\\#1: so since 2025-01-04 00:00 UTC" in shown
+    assert "\x1b[2mshop.thing b\\#1: so since 2025-01-04 00:00:00 UTC" in shown
 
 
 def test_a_terminal_shows_no_colours_where_the_user_wants_none(data: Path, terminal: tuple[int, int]) -> None:

@@ -139,7 +139,7 @@ def test_a_catalogue_as_json_lines_says_how_each_document_is_known() -> None:
 def test_a_catalogue_as_a_table_lists_keys_with_since_and_confirmed() -> None:
     lines = text(states.catalogue({"a": state("a", b"{}")}, Format.TABLE)).splitlines()
     assert lines[0].split() == ["KEY", "SINCE", "(UTC)", "CONFIRMED", "EVENT"]
-    assert lines[1].split() == ["a", "2025-01-01", "00:00", "2025-01-02", "12:00:00.250", "@7"]
+    assert lines[1].split() == ["a", "2025-01-01", "00:00:00", "2025-01-02", "12:00:00.250", "@7"]
 
 
 def test_one_document_as_json_is_its_canonical_bytes() -> None:
@@ -152,7 +152,7 @@ def test_one_document_for_people_is_indented_under_a_line_that_says_since_when()
     bold = text(states.document(state("a", b'{"n":"m\\": "}'), Format.TABLE, Paper(colour=True)))
     assert bold == '{\n  \x1b[1m"n"\x1b[0m: "m\\": "\n}\n'
     assert states.head(state("a", b"{}")) == (
-        "shop.thing a: so since 2025-01-01 00:00 UTC (@7), confirmed 2025-01-02 12:00:00.250 (attempt 12)"
+        "shop.thing a: so since 2025-01-01 00:00:00 UTC (@7), confirmed 2025-01-02 12:00:00.250 (attempt 12)"
     )
 
 
@@ -218,7 +218,7 @@ def status_lines(**more: object) -> list[str]:
 def test_status_says_what_is_recorded_from_when_to_when_and_how_large() -> None:
     assert status_lines() == [
         "data    /data",
-        "log     from 2025-01-01 00:00 to 2025-01-02 12:00:00.250 UTC",
+        "log     from 2025-01-01 00:00:00 to 2025-01-02 12:00:00.250 UTC",
         "events  25 781 (generation 2)",
         "syncs   695 recorded",
         "issues  4",
@@ -242,7 +242,7 @@ def test_status_says_since_when_something_is_stale() -> None:
     seen = status_lines(categories=(CategoryLine("shop", "thing", "things", 3, 9, 2, EARLY),))
     assert seen[6:8] == [
         "CATEGORY    LIVE  EVER  STALE  UNCONFIRMED SINCE",
-        "shop.thing  3     9     2      2025-01-01 00:00",
+        "shop.thing  3     9     2      2025-01-01 00:00:00",
     ]
 
 
@@ -256,8 +256,8 @@ def test_status_says_which_resources_are_due_and_which_were_not_listed() -> None
     assert "shop.new - never asked - every 1 d" in seen
     heading = seen.index("STALE WHY")
     assert seen[heading + 1 : heading + 5] == [
-        "shop.things due since 2025-01-01 00:00",
-        "shop.others no complete listing since 2025-01-01 00:00",
+        "shop.things due since 2025-01-01 00:00:00",
+        "shop.others no complete listing since 2025-01-01 00:00:00",
         "shop.rest no complete listing ever",
         "",
     ]
@@ -267,8 +267,8 @@ def test_alerts_come_first_and_in_red() -> None:
     alert = Alert("failing", "shop.things", "3 failed syncs in a row", EARLY)
     plain = status_lines(alerts=(alert,))
     assert plain[:3] == [
-        "ALERT    RESOURCE     SINCE             WHAT",
-        "failing  shop.things  2025-01-01 00:00  3 failed syncs in a row",
+        "ALERT    RESOURCE     SINCE                WHAT",
+        "failing  shop.things  2025-01-01 00:00:00  3 failed syncs in a row",
         "",
     ]
     coloured = text(overviews.table(overview(alerts=(alert,)), Paper(colour=True))).splitlines()

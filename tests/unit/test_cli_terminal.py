@@ -195,11 +195,11 @@ def test_numbers_are_taken_as_they_are_written() -> None:
 
 
 def test_an_instant_is_shown_in_utc_and_no_finer_than_it_is() -> None:
-    assert moment(NEW_YEAR) == "2025-01-01 00:00"
+    assert moment(NEW_YEAR) == "2025-01-01 00:00:00"
     assert moment(NEW_YEAR + timedelta(seconds=5)) == "2025-01-01 00:00:05"
     assert moment(NEW_YEAR + timedelta(milliseconds=5250)) == "2025-01-01 00:00:05.250"
-    assert moment(datetime(2025, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))) == "2024-12-31 23:00"
-    assert [after(NEW_YEAR), after(None)] == ["(after 2025-01-01 00:00)", ""]
+    assert moment(datetime(2025, 1, 1, 1, tzinfo=timezone(timedelta(hours=2)))) == "2024-12-31 23:00:00"
+    assert [after(NEW_YEAR), after(None)] == ["(after 2025-01-01 00:00:00)", ""]
 
 
 @pytest.mark.parametrize(

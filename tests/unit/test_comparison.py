@@ -186,3 +186,11 @@ def test_a_resource_that_was_not_there_yet_was_read_by_no_other_rules(record: Re
     lay_documents(record, 1, {"x": 1}, scope=PRICES, category="price", rules=rules_named("new"))
     assert compare(record.log, hour(0)).rules == ()
     assert compare(record.log, 0).rules == ()
+
+
+def test_a_key_without_a_category_is_refused_rather_than_ignored(record: Record) -> None:
+    lay_documents(record, 0, {"a": 1})
+    with pytest.raises(ValueError, match="a key needs a category"):
+        compare(record.log, 0, key="a")
+    with pytest.raises(ValueError, match="a key needs a category"):
+        list(record.log.events(key="a"))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventstore import Event, Follower, LogRebuilt, Record, UnknownCategory
+from eventstore import BeyondHead, Event, Follower, LogRebuilt, Record, UnknownCategory
 from tests.laying import RULES, hour, lay_documents, new_record
 
 
@@ -132,3 +132,9 @@ def test_a_log_that_is_being_rebuilt_is_still_the_old_one(record: Record, reader
     with record.transaction():
         record.log.discard_unfinished()
     assert seqs(follower) == []
+
+
+def test_it_cannot_begin_behind_an_event_that_the_log_has_not_reached(record: Record, reader: Record) -> None:
+    lay_documents(record, 0, {"a": 1})
+    with pytest.raises(BeyondHead):
+        following(reader, after=2)
