@@ -32,7 +32,7 @@ from eventstore.errors import (
     UnknownSync,
     Unreadable,
 )
-from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, resolve, value_at
+from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, resolve
 from eventstore.following import Follower
 from eventstore.log import EventLog
 from eventstore.model import (
@@ -143,6 +143,5 @@ __all__ = [
     "resolve",
     "standing_alerts",
     "to_ms",
-    "value_at",
     "verify",
 ]

@@ -130,7 +130,6 @@ PINNED: dict[str, list[str]] = {
         "resolve",
         "standing_alerts",
         "to_ms",
-        "value_at",
         "verify",
     ],
 }
