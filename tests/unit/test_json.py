@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,7 +88,7 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     found = {}
     for title, lines in RUNS.items():
         if title == "orlog verify":
-            with sqlite3.connect(folder / "data" / "record.db") as db:
+            with closing(sqlite3.connect(folder / "data" / "record.db")) as db, db:
                 db.execute("UPDATE attempt SET status = 201 WHERE id = 1")
         found[title] = [value for line in lines for value in values(run(folder, line))]
     return found
