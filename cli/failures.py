@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sqlite3
 import sys
@@ -51,7 +52,7 @@ def guarded(work: Callable[[], Any]) -> int:
     except ReaderGone:
         code = READER_GONE
     except click.ClickException as error:
-        error.show()
+        _say(_shown(error))
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; what was committed before is kept")
@@ -100,6 +101,12 @@ def _report(error: Exception) -> int:
     if hint:
         _say(f"hint: {printable(hint)}")
     return code
+
+
+def _shown(error: click.ClickException) -> str:
+    text = io.StringIO()
+    error.show(text)  # it repeats what was typed
+    return "\n".join(map(printable, text.getvalue().rstrip("\n").split("\n")))
 
 
 def _say(text: str) -> None:

@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from cli.failures import Failure
-from cli.text import stamp, within
-from eventstore import Entity, Event, EventLog, Instant, Kind, UnknownEntity, Version, blame
+from cli.text import counted, stamp, within
+from eventstore import Entity, Event, EventLog, Instant, Kind, UnknownEntity, Version, blame, periods
 
 NEAR_PATHS: Final = 5  # that a message about an unknown one proposes
 PATTERN: Final = re.compile(r"[*?\[]")
@@ -71,9 +71,21 @@ def absent(log: EventLog, entity: Entity, at: Instant | None) -> Failure:
     """The error of an entity that was not there at an instant."""
     there = spans(log.events(entity.address, entity.key))
     message = absence(entity, at, log.position(at).observed_at, there)
-    return Failure(
-        message, hint=f"`orlog log {entity.address} {shlex.quote(entity.key)}` shows all that happened to it"
-    )
+    dashes = "-- " if entity.key.startswith("-") else ""  # or else the key would be taken for an option
+    command = f"orlog log {entity.address} {dashes}{shlex.quote(entity.key)}"
+    return Failure(message, hint=f"`{command}` shows all that happened to it")
+
+
+def nothing(log: EventLog, category: str | None, key: str | None, pattern: str | None, path: str | None) -> str:
+    """Say that no event was found, and what may be the reason."""
+    if category is not None and pattern is not None and next(log.events(category, pattern=pattern), None) is None:
+        return f"no key of {category} matches {pattern}"
+    if category is not None and key is not None and path is not None:
+        versions = log.history(log.entity(category, key))
+        if not periods(versions, path):
+            missing = no_field(log.entity(category, key), path, fields_of(versions))
+            return f"{missing}; {missing.hint}"
+    return "nothing happened there"
 
 
 def no_field(entity: Entity, pointer: str, paths: Sequence[str]) -> Failure:
@@ -84,7 +96,8 @@ def no_field(entity: Entity, pointer: str, paths: Sequence[str]) -> Failure:
     near = difflib.get_close_matches(pointer, dict.fromkeys((*paths, *above)), NEAR_PATHS)
     below = [path for path in paths if within(path, pointer.rpartition("/")[0])]
     shown = near or below[:NEAR_PATHS] or list(paths)[:NEAR_PATHS]
-    hint = f"did you mean: {', '.join(shown)}" if near else f"there are: {', '.join(shown)}, …"
+    more = ", …" if len(shown) < len(paths) else ""
+    hint = f"did you mean: {', '.join(shown)}" if near else f"there are: {', '.join(shown)}{more}"
     return Failure(f"{entity.category} {entity.key} says nothing at {pointer}", hint=hint)
 
 
@@ -99,7 +112,7 @@ def absence(entity: Entity, at: Instant | None, moment: datetime | None, there: 
     when = "is not there now" if at is None else f"was not there at {_instant(at)}"
     shown = [_span(span) for span in nearest(there, moment)]
     more = len(there) - len(shown)
-    listed = "; ".join(shown) + (f"; and {more} more times" if more else "")
+    listed = "; ".join(shown) + (f"; and {counted(more, 'more time')}" if more else "")
     return f"{entity.category} {entity.key} {when}; it was there {listed}"
 
 

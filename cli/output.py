@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable
@@ -46,12 +47,13 @@ def paper() -> Paper:
 
 def note(text: str, *, dim: bool = False) -> None:
     """Say something beside the data: a line on stderr."""
-    if dim:
-        from cli.terminal.paper import Paper
+    with contextlib.suppress(OSError, ValueError):  # a stderr that is closed or full leaves the data
+        if dim:
+            from cli.terminal.paper import Paper
 
-        click.echo(Paper.of(sys.stderr, os.environ).dim(text), err=True, color=True)
-    else:
-        click.echo(printable(text), err=True)  # it may name what somebody else has named
+            click.echo(Paper.of(sys.stderr, os.environ).dim(text), err=True, color=True)
+        else:
+            click.echo(printable(text), err=True)  # it may name what somebody else has named
 
 
 def _write(stdout: BinaryIO, chunk: bytes) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from cli import output
+from cli import lookup, output
 from cli.options import Format
 from cli.render import events
 from eventstore import Cause, Change, Event, EventLog, Follower, Instant, Kind, LogRebuilt, Record
+
+T = TypeVar("T")
 
 POLL_SECONDS: Final = 0.5
 TAIL: Final = 10  # events that are shown before new ones are waited for, as `tail -f` has it
@@ -66,6 +68,19 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         return self.since - 1 if isinstance(self.since, int) else 0
 
 
+class _Counted(Generic[T]):
+    """Passes things on and counts them."""
+
+    def __init__(self, things: Iterator[T]) -> None:
+        self._things = things
+        self.count = 0
+
+    def __iter__(self) -> Iterator[T]:
+        for thing in self._things:
+            self.count += 1
+            yield thing
+
+
 class Printer(msgspec.Struct, frozen=True):
     """Prints what a query finds in a record."""
 
@@ -74,14 +89,20 @@ class Printer(msgspec.Struct, frozen=True):
     format_: Format
 
     def once(self, *, newest_first: bool, limit: int | None) -> None:
-        """Print what there is."""
+        """Print what there is; where nothing is, say so on stderr. Raises `BeyondHead`."""
         log = self.record.log
+        if isinstance(self.query.since, int):
+            log.position(self.query.since)
         if self.format_ is Format.TABLE:
-            changes = self.query.changes(log, newest_first=newest_first)
-            output.show(self._table(itertools.islice(changes, limit)), self.format_)
+            changes = _Counted(itertools.islice(self.query.changes(log, newest_first=newest_first), limit))
+            output.show(self._table(changes), self.format_)
+            seen = changes.count
         else:
-            found = self.query.events(log, newest_first=newest_first)
-            output.write(events.events(itertools.islice(found, limit), self.format_))
+            found = _Counted(itertools.islice(self.query.events(log, newest_first=newest_first), limit))
+            output.write(events.events(found, self.format_))
+            seen = found.count
+        if not seen:
+            output.note(lookup.nothing(log, self.query.category, self.query.key, self.query.pattern, self.query.path))
 
     def for_good(self, *, last: int | None) -> None:
         """Print the `last` events (None: all), then new ones as they come, until interrupted or nobody reads."""
@@ -105,6 +126,6 @@ class Printer(msgspec.Struct, frozen=True):
         elif changes:
             output.write(events.events((change.event for change in changes), Format.JSONL))
 
-    def _table(self, changes: Iterator[Change] | list[Change]) -> Iterator[bytes]:
+    def _table(self, changes: Iterable[Change]) -> Iterator[bytes]:
         rules = frozenset(sync.id for sync in self.record.archive.syncs(cause=Cause.RULES))
         return events.table(changes, output.paper(), rules_syncs=rules, path=self.query.path)

@@ -8,8 +8,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-# what a terminal obeys or reorders by: control characters, line separators, directions; and lone surrogates
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# what a terminal obeys, reorders by, or does not show: control characters, line separators, directions, spaces of no
+# width; and lone surrogates. Joiners stay: scripts and emoji are written with them
+_UNSAFE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+_NO_WIDTH: Final = frozenset({"Mn", "Me", "Cf"})  # marks, and what only says how others are set
+_COMBINED: Final = 4  # characters that share a cell, at most, in what people write
 _STEP: Final = 1000
 _UNITS: Final = ("kB", "MB", "GB", "TB")
 
@@ -35,10 +40,20 @@ def escaped(text: str) -> str:
 
 
 def width(text: str) -> int:
-    """How many cells of a terminal a text takes: wide characters of East Asia two, combining ones none."""
+    """How many cells of a terminal a text takes: wide characters of East Asia two, marks none."""
     if text.isascii():
         return len(text)
     return sum(1 if character < "\x80" else _cells(character) for character in text)
+
+
+def fits(text: str, cells: int) -> bool:
+    """Whether a text takes at most so many cells. One that is so much longer is not counted out."""
+    return len(text) <= _COMBINED * cells and width(text) <= cells
+
+
+def padding(text: str, cells: int) -> str:
+    """The spaces that a text lacks to take so many cells."""
+    return " " * (cells - width(text)) if fits(text, cells) else ""
 
 
 def grouped(number: int) -> str:
@@ -64,7 +79,9 @@ def sized(number: int) -> str:
 
 @lru_cache(maxsize=4096)
 def _cells(character: str) -> int:
-    if unicodedata.combining(character):
+    if _UNSAFE.match(character) or character == "\N{SOFT HYPHEN}":  # shown as something else; shown by terminals
+        return 1
+    if unicodedata.category(character) in _NO_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 

@@ -57,7 +57,7 @@ def compare(
     """Compare what stood at two instants: everything, a category, or (with both) one entity; None is the head.
 
     The second may be the earlier one. Raises `BeyondHead`, `UnknownCategory`, `UnknownEntity`, `ValueError` for a key
-    without a category, and `BrokenHistory` where the record is damaged.
+    without a category, and `BrokenHistory` as `EventLog.catalogue` does.
     """
     if key is not None and category is None:
         raise ValueError("a key needs a category: the same one may be in several")

@@ -28,6 +28,12 @@ def current(db: sqlite3.Connection) -> int:
     return int(rows[0][0])
 
 
+def is_there(db: sqlite3.Connection, number: int) -> bool:
+    """Whether a generation has its tables still."""
+    query = "SELECT count(*) FROM generation WHERE id = ? AND state <> 'superseded'"
+    return bool(db.execute(query, (number,)).fetchone()[0])
+
+
 def begin(db: sqlite3.Connection, rules: Mapping[str, str], *, made_at: datetime) -> int:
     """Make the tables of the next generation, which nobody sees yet; what an earlier attempt left is cleared away."""
     discard_unfinished(db)

@@ -13,9 +13,7 @@ from typing import Final
 
 from eventstore.errors import ReadOnlyRecord, RecordBusy
 
-NAMING_SECONDS: Final = (
-    0.5  # a holder takes the lock first and names itself next: a moment that a loaded machine stretches
-)
+NAMING_SECONDS: Final = 0.5  # a holder has the lock first and a name next: a moment that a loaded machine stretches
 
 
 class WriterLock:
@@ -41,7 +39,7 @@ class WriterLock:
                 raise RecordBusy(f"the record is being written by {holder}", holder=holder)
             time.sleep(0.01)
         self._descriptor = descriptor
-        with contextlib.suppress(OSError):  # the name is a courtesy: a full disk must not stop a reader of it
+        with contextlib.suppress(OSError):  # the name is a courtesy: a full disk must not stop the writer
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, name, 0)
 

@@ -37,7 +37,7 @@ from eventstore.model import (
 from eventstore.positions import Instant, Position, find_position, rules_at
 from eventstore.recorder import Recorder
 from eventstore.selection import Selection
-from eventstore.walk import Change, Walk, may_concern
+from eventstore.walk import Change, Walk, concerns, may_concern
 
 _EVENTS: Final = """
 SELECT e.seq, c.source, c.name, t.key, e.parent, e.scope, e.kind, n.observed_at, e.not_before, n.sync, e.hash,
@@ -176,7 +176,8 @@ class EventLog:
     def catalogue(self, category: str, *, at: Instant | None = None) -> dict[str, State]:
         """All entities of a category (`CATEGORY` or `SOURCE.CATEGORY`) that stood then, by key, in order of key.
 
-        Raises `UnknownCategory`, `BeyondHead`, and `BrokenHistory` where the record is damaged.
+        Raises `UnknownCategory`, `BeyondHead`, and `BrokenHistory` where events do not fold. Hashes are not compared,
+        for speed: `state` does, and `verify`.
         """
         with self.reading() as generation:
             source, name, number = names.find_category(self._db, generation, category)
@@ -212,7 +213,7 @@ class EventLog:
 
         In `pattern` a `*` stands for any text, `?` for one character, `[abc]` for one of these. `since` and `until`
         bound `observed_at`, both included; `after` leaves out events up to that number. Raises as `catalogue` and
-        `entity` do. A rebuild meanwhile ends the iteration with an error: read inside `reading()` to be safe from it.
+        `entity` do. Until the iterator has ended or is closed, all that this record reads is of the time when it began.
         """
         wanted = Selection(
             category=category, key=key, pattern=pattern, kinds=kinds, since=since, until=until, after=after
@@ -235,18 +236,20 @@ class EventLog:
         """Events as `events` gives them, each with the documents before and after it.
 
         `path`, a JSON Pointer, leaves only those after which another value stands there than before, or none. Raises
-        as `events` does, `NotAPointer`, and `BrokenHistory` where the record is damaged.
+        as `events` does, `NotAPointer`, `BrokenHistory` where the record is damaged, and `LogRebuilt` where the log was
+        rebuilt behind the last event: inside `reading()` it is not.
         """
         place = None if path is None else tokens(path)
         wanted = Selection(
             category=category, key=key, pattern=pattern, kinds=kinds, since=since, until=until, after=after
         )
         walk = Walk(self._db, self.generation)
-        for event in self._events(wanted, newest_first=newest_first):
-            if place is None:
-                yield walk.around(event)
-            elif may_concern(event, place) and (change := walk.around(event)).concerns(place):
-                yield change
+        with sqlite.explained(self._path):
+            for event in self._events(wanted, newest_first=newest_first):
+                if place is None:
+                    yield walk.around(event)
+                elif may_concern(event, place) and concerns(change := walk.around(event), place):
+                    yield change
 
     def history(self, entity: Entity, *, at: Instant | None = None) -> list[Version]:
         """All that happened to an entity up to an instant, each with the document that resulted. Empty if it never was.

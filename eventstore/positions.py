@@ -48,22 +48,29 @@ def find_position(db: sqlite3.Connection, generation: int, at: Instant | None) -
     return Position(0, 0, None) if row is None else Position(row[0], row[1], from_ms(row[2]))
 
 
+_LISTED: Final = """
+SELECT max(max(
+    coalesce((SELECT max(entry) FROM listing_{g} WHERE scope = s.id AND complete = 1 AND entry <= ?), 0),
+    coalesce((SELECT max(entry) FROM listing_{g} WHERE scope = s.id AND complete = 0 AND entry <= ?), 0)
+)) FROM scope s WHERE s.source = ? AND s.resource = ?
+"""
 _RULES: Final = """
 SELECT lower(hex(r.hash)), n.sync FROM entry n
-JOIN sync_rules sr ON sr.sync = n.sync AND sr.resource = ? JOIN rules r ON r.id = sr.rules
-WHERE n.generation = ? AND n.kind = 'sync' AND n.observed_at <= ? ORDER BY n.observed_at DESC LIMIT 1
+JOIN sync_rules sr ON sr.sync = n.sync AND sr.resource = ? JOIN rules r ON r.id = sr.rules WHERE n.id = ?
 """
 
 
 def rules_at(db: sqlite3.Connection, generation: int, position: Position) -> dict[str, str]:
-    """The hash of the rules by which each resource was read at a place in the log, by the resource's address."""
-    if position.observed_at is None:
-        return {}
+    """The hash of the rules by which each resource was last read up to a place in the log, by its address."""
     syncs, text = db.execute("SELECT syncs, rules FROM generation WHERE id = ?", (generation,)).fetchone()
     rebuilt = parse(text)
     found: dict[str, str] = {}
-    for (resource,) in db.execute(f"SELECT DISTINCT source || '.' || resource FROM category_{generation} ORDER BY 1"):
-        row = db.execute(_RULES, (resource, generation, to_ms(position.observed_at))).fetchone()
+    resources = db.execute(f"SELECT DISTINCT source, resource FROM category_{generation} ORDER BY 1, 2").fetchall()
+    for source, resource in resources:
+        values = (position.entry, position.entry, source, resource)
+        entry = db.execute(_LISTED.format(g=generation), values).fetchone()[0]
+        address = f"{source}.{resource}"
+        row = db.execute(_RULES, (address, entry)).fetchone()
         if row is not None:
-            found[resource] = rebuilt.get(resource, row[0]) if row[1] <= syncs else row[0]
+            found[address] = rebuilt.get(address, row[0]) if row[1] <= syncs else row[0]
     return found

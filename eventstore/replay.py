@@ -7,6 +7,7 @@ without them everything is the same, only slower.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final
@@ -183,15 +184,25 @@ def pack_keyframe(body: bytes) -> tuple[int, bytes]:
 
 
 def next_content(event: Event, content: Document | None) -> Document | None:
-    """The document that an event makes of the one before. Raises `BrokenHistory`."""
+    """The document that an event makes of the one before, which stays what it was; the two share what did not change.
+
+    Raises `BrokenHistory` when a patch does not apply or the result's hash is not the event's (L3).
+    """
     if event.kind is Kind.DISAPPEARED or event.body is None:
         return None
     if event.kind is Kind.APPEARED:
+        _check(event.body, event)
         return Document(event.body)
     if content is None:
         raise BrokenHistory(f"event {event.seq} changes what is not there", seq=event.seq)
     try:
-        # the document before stays what it was
-        return Document.folded(apply_sharing(content.value, parse(event.body)))
+        value = apply_sharing(content.value, parse(event.body))
     except (PatchError, Unreadable) as error:
         raise BrokenHistory(f"event {event.seq} cannot be folded: {error}", seq=event.seq) from None
+    _check(encode(value), event)  # the bytes are not kept: they would take more room than all that is shared saves
+    return Document.folded(value)
+
+
+def _check(canonical: bytes, event: Event) -> None:
+    if hashlib.sha256(canonical).hexdigest() != event.hash:
+        raise BrokenHistory(f"event {event.seq} does not fold to the document that its hash promises", seq=event.seq)

@@ -39,7 +39,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     def _times(self, db: sqlite3.Connection, generation: int) -> tuple[str, list[Any]]:
         after = self.after
         if self.since is not None:
-            after = max(after, find_position(db, generation, from_ms(to_ms(self.since) - 1)).seq)
+            after = max(after, _last_before(db, generation, self.since))
         return "e.seq > ? AND e.seq <= ?", [after, find_position(db, generation, self.until).seq]
 
     def _entities(self, db: sqlite3.Connection, generation: int) -> tuple[str, list[Any]]:
@@ -50,11 +50,22 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
             return ("TRUE", []) if self.pattern is None else (like, [self.pattern])
         category = names.find_category(db, generation, self.category)
         if self.key is not None:
-            return "e.entity = ?", [names.find_entity(db, generation, category, self.key)]
+            entity = names.find_entity(db, generation, category, self.key)
+            if self.pattern is None:
+                return "e.entity = ?", [entity]
+            return "e.entity = ? AND ? GLOB ?", [entity, self.key, self.pattern]
         if self.pattern is not None:
             like = f"e.entity IN (SELECT id FROM entity_{generation} WHERE category = ? AND key GLOB ?)"
             return like, [category.id, self.pattern]
         return "e.category = ?", [category.id]
+
+
+def _last_before(db: sqlite3.Connection, generation: int, since: datetime) -> int:
+    try:
+        before = from_ms(to_ms(since) - 1)
+    except OverflowError:
+        return 0  # it is the first instant that there is
+    return find_position(db, generation, before).seq
 
 
 def _places(values: Collection[Any]) -> str:

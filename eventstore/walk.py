@@ -8,10 +8,10 @@ from typing import Final
 
 import msgspec
 
-from eventstore import names, replay
-from eventstore.canonical import Document
-from eventstore.errors import PatchError, Unreadable
-from eventstore.fields import ABSENT, FieldChange, field_changes, value_at
+from eventstore import generations, names, replay
+from eventstore.canonical import JSON, Document
+from eventstore.errors import LogRebuilt, PatchError, Unreadable
+from eventstore.fields import ABSENT, FieldChange, field_changes, tokens, value_at
 from eventstore.model import Event, Kind
 from eventstore.patch import same
 from eventstore.patch.pointer import split
@@ -26,18 +26,27 @@ class Change(msgspec.Struct, frozen=True):
     before: Document | None
     after: Document | None
 
-    def fields(self) -> list[FieldChange]:
-        """What the documents say differently; empty where the entity came or went."""
-        if self.before is None or self.after is None:
-            return []
-        return field_changes(self.before.value, self.after.value)
+    def fields(self, path: str | None = None) -> list[FieldChange]:
+        """What the documents say differently, or only what they do at, in or above a JSON Pointer.
 
-    def concerns(self, place: tuple[str, ...]) -> bool:
-        """Whether the value at a place (see `tokens`) is another one after the event: the same, if anything."""
+        Where the entity came or went that is nothing, or with `path` what it says there. Elements of arrays are
+        followed; where none changed and yet another value stands at `path`, that is told. Raises `NotAPointer`.
+        """
+        changes = []
+        if self.before is not None and self.after is not None:
+            changes = field_changes(self.before.value, self.after.value)
+        if path is None:
+            return changes
+        before, after = self.at(tokens(path))
+        about = [each for each in changes if _within(each.path, path) or _within(path, each.path)]
+        return about or ([] if same(before, after) else [FieldChange(path, before, after)])
+
+    def at(self, place: tuple[str, ...]) -> tuple[JSON, JSON]:
+        """The values at a place before and after, `ABSENT` where there was none."""
         before, after = (
             ABSENT if document is None else value_at(document.value, place) for document in (self.before, self.after)
         )
-        return not (before is after or same(before, after))
+        return before, after
 
 
 class Walk:
@@ -49,7 +58,15 @@ class Walk:
         self._last: OrderedDict[int, tuple[int, Document | None]] = OrderedDict()
 
     def around(self, event: Event) -> Change:
-        """The event with its documents. Raises `BrokenHistory` where the record is damaged."""
+        """The event with its documents. Raises `LogRebuilt`, and `BrokenHistory` where the record is damaged."""
+        try:
+            return self._around(event)
+        except sqlite3.OperationalError:
+            if generations.is_there(self._db, self._generation):
+                raise
+            raise LogRebuilt("the log has been rebuilt while it was read") from None
+
+    def _around(self, event: Event) -> Change:
         number = names.entity_id(self._db, self._generation, event.entity)
         if number is None:
             raise ValueError(f"{event.entity} is in another generation of the log")
@@ -69,16 +86,26 @@ class Walk:
         return None if folded is None else folded.content
 
 
+def concerns(change: Change, place: tuple[str, ...]) -> bool:
+    """Whether another value stands at a place after the change than before, or none."""
+    return not same(*change.at(place))
+
+
 def may_concern(event: Event, place: tuple[str, ...]) -> bool:
     """Whether an event could be about a place in its document, as far as can be told without the document."""
     try:
         patch = event.patch
         if type(patch) is not list or not all(type(operation) is dict for operation in patch):
             return True
-        named = [split(operation[name]) for operation in patch for name in ("path", "from") if name in operation]
+        named = [split(operation["path"]) for operation in patch]
+        named += [split(operation["from"]) for operation in patch if "from" in operation]
     except (KeyError, TypeError, PatchError, Unreadable):
         return True  # damaged: whoever applies it says so
     return any(_meet(each, place) for each in named)
+
+
+def _within(path: str, pointer: str) -> bool:
+    return path == pointer or path.startswith(f"{pointer}/")
 
 
 def _meet(named: list[str], place: tuple[str, ...]) -> bool:

@@ -33,7 +33,8 @@ def blame(category: str, key: str, at: Instant | None, path: str | None, format_
     or before SINCE, when it was first seen. Elements of arrays are followed when others come or go before them:
     strings, and objects that have an id, uuid, key, slug, name or tag, or another field that tells them apart.
 
-    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
+    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
+    of the sync that brought that event.
     """
     from cli import lookup
     from cli.render import blames, forms

@@ -29,6 +29,7 @@ START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 SEED: Final = 1
 DAYS: Final = 90
 SHOWN: Final = 8  # lines of each list
+PATHS: Final = 2  # of a patch
 READS: Final = 200
 
 
@@ -66,10 +67,14 @@ def _tour(record: Record, played: Played, took: float, place: Path) -> Iterator[
     yield ""
     yield "Try it yourself:"
     yield f"  export ORLOG_DATA={shlex.quote(str(place))}"
+    middle, entity = f"{_middle(record):%Y-%m-%d}", _liveliest(record)[0]
     for words in (
         "status",
-        f"replay model --at {_middle(record):%Y-%m-%d}",
-        "log endpoint --since -7d",
+        f"replay model --at {middle}",
+        f"diff model --from {middle}",
+        f"log model {entity.key} --newest-first",
+        f"blame model {entity.key}",
+        f"history model {entity.key} /pricing/prompt",
         "verify --deep",
     ):
         yield f"  {_program()} {words}"
@@ -115,9 +120,14 @@ def _one(record: Record) -> Iterator[str]:
     yield ""
     yield f"What happened to {entity.category} {printable(entity.key)}: {counted(changes, 'event')}, of which the last"
     for event in list(record.log.events(entity.address, entity.key, newest_first=True))[:SHOWN]:
-        paths = ", ".join(operation["path"] for operation in event.patch or ())
+        paths = _first([operation["path"] for operation in event.patch or ()])
         not_before = f"{event.not_before:%Y-%m-%d %H:%M}" if event.not_before else "…"
-        yield f"  between {not_before} and {event.observed_at:%Y-%m-%d %H:%M}  {event.kind.value:11} {paths[:48]}"
+        yield f"  between {not_before} and {event.observed_at:%Y-%m-%d %H:%M}  {event.kind.value:11} {paths}"
+
+
+def _first(paths: list[str]) -> str:
+    shown = ", ".join(paths[:PATHS])
+    return shown if len(paths) <= PATHS else f"{shown}, {len(paths) - PATHS} more"
 
 
 def _liveliest(record: Record) -> tuple[Entity, int]:

@@ -46,7 +46,8 @@ def diff(  # one for each thing on the command line
     and is undone does not show: `orlog log` lists it. A note says where the two sides were recorded under different
     rules. As JSON, each change comes with a patch (RFC 6902) too.
 
-    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
+    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
+    of the sync that brought that event.
     """
     from cli import lookup
     from cli.render import differences, forms

@@ -35,7 +35,8 @@ def history(category: str, key: str, pointer: str | None, at: Instant | None, fo
     in parentheses, when another was last confirmed, and at or before SINCE, when it was first seen. Where the values
     are numbers, or decimals in strings, their course is drawn above them.
 
-    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
+    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
+    of the sync that brought that event.
     """
     from cli import lookup
     from cli.render import forms, periods
@@ -44,6 +45,8 @@ def history(category: str, key: str, pointer: str | None, at: Instant | None, fo
     with options.open_record() as record, record.snapshot():
         entity = lookup.find(record.log, category, key)
         versions = record.log.history(entity, at=at)
+        if not versions:
+            raise lookup.absent(record.log, entity, at)
         found = periods_of(versions, pointer or "")
         until = record.log.position(at).observed_at
     if not found and pointer:

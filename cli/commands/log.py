@@ -60,7 +60,8 @@ def log(  # noqa: PLR0913, PLR0917  # one for each thing on the command line
     the first sight of something, the one in parentheses the last moment at which the opposite was confirmed: what
     happened lies between. As JSON Lines (in a pipe) each event comes with its patch (RFC 6902) or document.
 
-    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
+    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
+    of the sync that brought that event.
     """
     from cli import lookup
     from cli.query import TAIL, Printer, Query

@@ -30,7 +30,8 @@ def replay(category: str, key: str | None, at: Instant | None, format_: Format) 
     Documents come back exactly as they were recorded. As a table (on a terminal) the entities of a category are listed
     with the time since when they stood so, and when that was last confirmed.
 
-    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w) or `@SEQ`.
+    TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
+    of the sync that brought that event.
     """
     from cli.render import states
 

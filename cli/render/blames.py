@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from cli.render import forms
-from cli.terminal.paper import GAP, Paper, Span, Style, cells, row, wrapped
+from cli.terminal.paper import GAP, Paper, Span, Style, cells, fit, row, wrapped
 from cli.terminal.values import after, inline, moment
-from cli.text import width
+from cli.text import fits, width
 from eventstore import ABSENT, JSON, Blame, Occurrence
 
 PATHS: Final = 3  # paths take at most a third of the width
+PATHS_UNBOUNDED: Final = 200  # cells, where there is no width; a longer path stands on a line of its own
 VALUES: Final = 60  # cells that values take where there is no width; nothing is folded there
 LEAST: Final = 16  # cells that values need beside the rest; where there are fewer, each field has lines of its own
 ENOUGH: Final = 32  # cells that they are left before the earlier end stands beside the later one
@@ -65,7 +66,7 @@ class _Field(NamedTuple):
     def folded(self, room: int | None) -> tuple[list[Span], list[Span]]:
         """What it says, and what is to stand below that."""
         whole = self.whole()
-        if room is None or cells(whole) <= room:
+        if room is None or fit(whole, room):
             return whole, []
         was = [] if self.before is ABSENT else [Span(_WAS + inline(self.before, room - len(_WAS)), Style.DIM)]
         return [Span(inline(self.value, room))], was
@@ -144,8 +145,8 @@ def _layout(fields: list[_Field], room: int | None) -> _Layout | None:
     longest = max(value, *(cells(field.whole()) for field in fields))
     since, event = max(since, *(len(each.at) for each in fields)), max(event, *(len(each.event) for each in fields))
     earlier = max(len(field.after) for field in fields)
-    widest = max(width(field.path) for field in fields) if room is None else room // PATHS
-    paths = max(name, *(size if (size := width(field.path)) <= widest else 0 for field in fields))
+    widest = PATHS_UNBOUNDED if room is None else room // PATHS
+    paths = max([name, *(width(field.path) for field in fields if fits(field.path, widest))])
     if room is None:
         return _Layout((paths, min(longest, VALUES), since, earlier), None, beside=True)
     gap = len(GAP.text)

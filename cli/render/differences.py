@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from cli.render import fields, forms
-from cli.terminal.paper import Paper
+from cli.terminal.paper import Paper, Span, Style, wrapped
 from cli.terminal.values import moment
 from cli.text import grouped
 from eventstore import ABSENT, Changed, Comparison, FieldChange, Position, State
@@ -72,8 +72,13 @@ def _by_category(comparison: Comparison) -> list[_Category]:
 
 
 def _heading(comparison: Comparison, paper: Paper) -> list[str]:
-    ends = f"{_instant(comparison.before)} → {_instant(comparison.after)}"
-    return [paper.bold(ends), *map(paper.changed, _rules(comparison)), *([] if comparison else ["nothing differs"])]
+    before, after = (Span(_instant(each), Style.BOLD, solid=True) for each in (comparison.before, comparison.after))
+    said = [
+        [before, Span(" → ", Style.BOLD), after],
+        *([Span(rules, Style.CHANGED)] for rules in _rules(comparison)),
+        *([] if comparison else [[Span("nothing differs")]]),
+    ]
+    return [paper.line(line) for spans in said for line in wrapped(spans, paper.width)]
 
 
 def _rules(comparison: Comparison) -> list[str]:

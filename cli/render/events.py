@@ -10,7 +10,7 @@ import msgspec
 
 from cli.options import Format
 from cli.render import fields, forms
-from cli.terminal.paper import GAP, Paper, Span, Style, cells
+from cli.terminal.paper import GAP, Paper, Span, Style, fit, wrapped
 from cli.terminal.values import FOLD, after, moment
 from cli.text import counted, within
 from eventstore import ABSENT, Change, Event, FieldChange, Kind, resolve
@@ -71,19 +71,20 @@ def _head(event: Event, previous: Event | None, paper: Paper, rules_syncs: froze
     what = [Span(f"{event.entity.address} "), Span(event.entity.key, Style.BOLD)]
     line = [Span(f"@{event.seq}", Style.DIM), GAP, at, GAP, _SIGNS[event.kind], Span(" "), *what]
     more = [span for note in _notes(event, rules_syncs) for span in (GAP, note)]
-    if paper.width is None or cells([*line, *more]) <= paper.width:
+    if fit([*line, *more], paper.width):
         line += more
         more = []
     yield paper.line(line)
     if more and not again:
-        yield paper.line([Span(" " * INDENT), *more[1:]])
+        room = None if paper.width is None else paper.width - INDENT
+        yield from (paper.line([Span(" " * INDENT), *notes]) for notes in wrapped(more[1:], room))
 
 
 def _notes(event: Event, rules_syncs: frozenset[int]) -> Iterator[Span]:
     if event.sync in rules_syncs:
-        yield Span("(rules changed)", Style.MOVED)
+        yield Span("(rules changed)", Style.MOVED, solid=True)
     if event.not_before is not None:
-        yield Span(after(event.not_before), Style.DIM)
+        yield Span(after(event.not_before), Style.DIM, solid=True)
 
 
 def _about(change: Change, path: str | None) -> list[FieldChange]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from cli.terminal import words
-from cli.terminal.paper import GAP, Paper, Span, Style, cells, wrapped
+from cli.terminal.paper import GAP, Paper, Span, Style, fit, wrapped
 from cli.terminal.values import FOLD, inline, numeric
-from cli.text import counted, grouped, width
+from cli.text import counted, fits, grouped, padding, width
 from eventstore import ABSENT, JSON, FieldChange
 
 PATHS: Final = 3  # paths take at most a third of the width
@@ -102,11 +102,11 @@ class _Pair(NamedTuple):
     def whole(self, before: int = 0, after: int = 0) -> list[Span]:
         spans = [
             Span(self.before_text, Style.REMOVED),
-            Span(f"{' ' * (before - width(self.before_text))} → ", Style.DIM),
+            Span(f"{padding(self.before_text, before)} → ", Style.DIM),
             Span(self.after_text, Style.ADDED),
         ]
         if self.relative:
-            spans.append(Span(f"{' ' * (after - width(self.after_text))}  {self.relative}"))
+            spans.append(Span(f"{padding(self.after_text, after)}  {self.relative}"))
         return spans + self.was
 
     def lines(self, room: int | None) -> list[list[Span]]:
@@ -197,7 +197,7 @@ def _grid(paths: list[str], contents: list[_Content], room: int | None, indent: 
     if room is None:
         return _grid_of(paths, PATHS_UNBOUNDED, None, indent)
     wide = _grid_of(paths, room // PATHS_WHERE_ALL_FITS, room, indent)
-    if all(_fits(content, wide.beside) for content in contents):
+    if all(fit(content.whole(), wide.beside) for content in contents):
         return wide
     return _grid_of(paths, room // PATHS, room, indent)
 
@@ -214,7 +214,7 @@ def _placed(change: FieldChange, content: _Content, grid: _Grid, aligned: tuple[
     beside = width(path) <= grid.paths
     start = [Span(" " * grid.indent), _sign(change), Span(f" {path}")]
     narrow = grid.beside is not None and grid.beside < BESIDE
-    if narrow and not (beside and _fits(content, grid.beside)):
+    if narrow and not (beside and fit(content.whole(), grid.beside)):
         margin, room, beside = grid.indent + BELOW, grid.below, False
     else:
         margin, room = grid.margin, grid.beside
@@ -228,18 +228,14 @@ def _placed(change: FieldChange, content: _Content, grid: _Grid, aligned: tuple[
 def _laid(content: _Content, room: int | None, aligned: tuple[int, int]) -> list[list[Span]]:
     if isinstance(content, _Pair):
         for whole in (content.whole(*aligned), content.whole()):
-            if room is None or cells(whole) <= room:
+            if fit(whole, room):
                 return [whole]
     return content.lines(room)
 
 
-def _fits(content: _Content, room: int | None) -> bool:
-    return room is None or cells(content.whole()) <= room
-
-
 def _longest(texts: list[str], most: int) -> int:
     """Cells of the longest of those texts that are not longer than so many cells."""
-    return max((size for text in texts if (size := width(text)) <= most), default=0)
+    return max((width(text) for text in texts if fits(text, most)), default=0)
 
 
 def _sign(change: FieldChange) -> Span:

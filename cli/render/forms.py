@@ -12,8 +12,10 @@ import msgspec
 
 from cli.options import Format
 from cli.terminal.paper import PLAIN, Paper
-from cli.text import escaped, printable, stamp, width
+from cli.text import escaped, fits, padding, printable, stamp, width
 from eventstore import JSON, Document
+
+LONGEST: Final = 1000  # cells to which a column is padded, at most: a key may be a megabyte
 
 # no string spans lines: a name is what a line begins with and a colon follows
 _NAME: Final = re.compile(r'^( *)("(?:[^"\\]|\\.)*")(: )', re.MULTILINE)
@@ -78,14 +80,14 @@ def rows(values: Iterable[Any], format_: Format) -> Iterator[bytes]:
 
 
 def table(header: Sequence[str], lines: Iterable[Sequence[str]], paper: Paper = PLAIN) -> Iterator[bytes]:
-    """Columns as wide as they must be, nothing cut or folded, so that all can be copied, under a bold heading.
+    """Columns under a bold heading; nothing cut or folded, so that all can be copied.
 
     Our own, for rich takes a second for what a year of syncs has, and folds keys.
     """
     cells = [[printable(cell) for cell in line] for line in lines]
-    widths = [max(map(width, column)) for column in zip(header, *cells, strict=True)]
+    widths = [max(width(cell) for cell in column if fits(cell, LONGEST)) for column in zip(header, *cells, strict=True)]
     for number, line in enumerate([header, *cells]):
-        padded = (cell + " " * (room - width(cell)) for cell, room in zip(line, widths, strict=True))
+        padded = (cell + padding(cell, room) for cell, room in zip(line, widths, strict=True))
         text = "  ".join(padded).rstrip()
         yield f"{text if number else paper.bold(text)}\n".encode()
 

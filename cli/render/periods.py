@@ -87,7 +87,8 @@ def _course(periods: Sequence[Period], room: int | None, until: datetime | None)
         "min": values[numbers.index(min(numbers))],
         "max": values[numbers.index(max(numbers))],
     }
-    spans = [span for name, value in named.items() for span in (GAP, Span(f"{name} {inline(value, None)}", solid=True))]
+    fold = None if room is None else ENOUGH
+    spans = [span for name, value in named.items() for span in (GAP, Span(f"{name} {inline(value, fold)}", solid=True))]
     return [[Span(sparkline(held, blocks), Style.CHANGED)], *wrapped(spans[1:], room), []]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VARIABLES: Final = ("ORLOG_PAGER", "PAGER")
 DEFAULT: Final = "less"
 NONE: Final = ("", "cat")
+SHELL: Final = frozenset("|&;<>()$`*?[#~=%\n")  # as POSIX has it of PAGER; without these no shell is needed
 SETTINGS: Final = {"LESS": "FRX", "LV": "-c"}  # as git has it: short output stays on the terminal, colours are colours
 
 
@@ -42,12 +43,14 @@ def show(chunks: Iterable[bytes], environ: Mapping[str, str]) -> bool:
 def command(environ: Mapping[str, str]) -> list[str]:
     """The pager that the environment asks for: ORLOG_PAGER, otherwise PAGER, otherwise less; empty for none.
 
-    A terminal that cannot move its cursor (TERM=dumb) gets one only where one is named.
+    A terminal that cannot move its cursor (TERM is dumb, or not set) gets one only where one is named.
     """
-    default = "" if environ.get("TERM") == "dumb" else DEFAULT
+    default = "" if environ.get("TERM", "dumb") == "dumb" else DEFAULT
     named = next((environ[name] for name in VARIABLES if name in environ), default).strip()
     if named in NONE:
         return []
+    if SHELL.intersection(named):
+        return ["/bin/sh", "-c", named]
     try:
         return shlex.split(named)
     except ValueError:  # a quotation that never ends names no program

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, TextIO
 
 import msgspec
 
-from cli.text import printable, width
+from cli.text import fits, printable, width
 
 _CHUNKS: Final = re.compile(r"\s+|\S+")
 
@@ -105,6 +105,11 @@ def _columns() -> int:
 def cells(spans: Iterable[Span]) -> int:
     """How many cells a line of pieces takes."""
     return sum(width(span.text) for span in spans)
+
+
+def fit(spans: Sequence[Span], room: int | None) -> bool:
+    """Whether a line of pieces takes at most so many cells (None: any number)."""
+    return room is None or (all(fits(span.text, room) for span in spans) and cells(spans) <= room)
 
 
 def row(columns: Sequence[Sequence[Span]], widths: Sequence[int]) -> list[Span]:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from cli.terminal.paper import head
-from cli.text import counted, escaped, grouped, width
+from cli.text import counted, escaped, fits, grouped, width
 from eventstore import ABSENT, JSON
 
 FOLD: Final = "…"
@@ -20,10 +20,9 @@ DEEPER: Final = 3  # a member takes at most a third of the line, so that others 
 LEAST: Final = 12  # … but may take so many cells: in fewer nothing can be told from it
 TAIL: Final = 4  # of a word that is cut, a quarter of what is shown is its end
 
-_DECIMAL: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?")
+_DECIMAL: Final = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?", re.ASCII)
+DIGITS: Final = 1000  # characters of a decimal in a string; longer ones measure nothing, and may overflow `Decimal`
 _encoder: Final = msgspec.json.Encoder(order="sorted")
-
-_COMBINED: Final = 4  # characters that share a cell, at most, in what people write
 
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
@@ -55,7 +54,7 @@ def inline(value: JSON, cells: int | None) -> str:
 def numeric(value: JSON) -> Decimal | None:
     """The number that a value is, or that a string spells in decimal (`0.0000012`); None for all others."""
     if type(value) is str:
-        return Decimal(value) if _DECIMAL.fullmatch(value) else None
+        return Decimal(value) if len(value) <= DIGITS and _DECIMAL.fullmatch(value) else None
     return Decimal(str(value)) if type(value) is int or type(value) is float else None
 
 
@@ -93,8 +92,7 @@ def _written(text: str) -> str:
 
 
 def _fits(text: str, cells: int | None) -> bool:
-    # so much longer a text is never counted out, character by character
-    return cells is None or (len(text) <= _COMBINED * cells and width(text) <= cells)
+    return cells is None or fits(text, cells)
 
 
 def _cut(text: str, cells: int | None) -> str:

@@ -12,9 +12,12 @@ from typing import Final, NamedTuple
 from cli.terminal.paper import Span, Style
 
 WORK: Final = 100_000  # pairs of equal words that difflib may look at: about 20 ms; 2 kB of prose have some thousands
+TEXT: Final = 1_000_000  # characters; of longer texts even telling their words apart takes a tenth of a second
+WORDS: Final = 2000  # that difflib may get: about 0.1 s where every other one differs
 ALIKE: Final = 0.35  # of the words must be in both texts: what shares less is read better one after the other
 CONTEXT: Final = 4  # words that are kept around a difference
 LONGEST: Final = 40  # words of what came or went that are shown from its beginning; and CONTEXT from its end
+ROOM: Final = 1000  # characters of a run that are shown: there are words, and texts without any, of megabytes
 
 FOLD: Final = "…"
 LINE_END: Final = "⏎"
@@ -49,9 +52,11 @@ _MARKS: Final = {Fate.KEPT: ("", ""), Fate.REMOVED: ("[-", "-]"), Fate.ADDED: ("
 def difference(before: str, after: str) -> list[Run] | None:
     """The runs that make `before` without those that were added, and `after` without those that were removed.
 
-    None where the texts have too little in common. Where comparing all words would take too long, what lies between
-    the common beginning and the common end is one difference.
+    None where the texts have too little in common, or are too long. Where comparing all words would take too long,
+    what lies between the common beginning and the common end is one difference.
     """
+    if max(len(before), len(after)) > TEXT:
+        return None
     old, new = _WORD.findall(before), _WORD.findall(after)
     start = _common(old, new)
     end = _common(old[start:][::-1], new[start:][::-1])
@@ -83,7 +88,7 @@ def _common(one: list[str], other: list[str]) -> int:
 
 def _runs(old: list[str], new: list[str]) -> Iterator[Run]:
     old_words, new_words = _spaced(old), _spaced(new)
-    if _work(old_words, new_words) > WORK:
+    if max(len(old_words), len(new_words)) > WORDS or _work(old_words, new_words) > WORK:
         yield from (Run(Fate.REMOVED, old), Run(Fate.ADDED, new))
         return
     # white space is left out of the comparison, or else words that share no more than it would be matched
@@ -165,10 +170,15 @@ def _folded(run: Run, *, first: bool, last: bool) -> str:
     trail = 0 if kept and last else CONTEXT
     places = [place for place, word in enumerate(run.words) if _is_word(word)]
     if len(places) <= lead + trail + 1:  # one word takes hardly more than its `…`
-        return "".join(run.words)
+        return _shortened("".join(run.words))
     head = "".join(run.words[: places[lead - 1] + 1]) if lead else ""
     tail = "".join(run.words[places[-trail] :]) if trail else ""
-    return f"{head}{' ' if head else ''}{FOLD}{' ' if tail else ''}{tail}"
+    return f"{_shortened(head)}{' ' if head else ''}{FOLD}{' ' if tail else ''}{_shortened(tail)}"
+
+
+def _shortened(text: str) -> str:
+    half = ROOM // 2
+    return text if len(text) <= ROOM else f"{text[:half]}{FOLD}{text[-half:]}"
 
 
 def _visible(text: str, fate: Fate) -> str:

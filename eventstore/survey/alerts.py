@@ -29,7 +29,7 @@ class Alert(msgspec.Struct, frozen=True):
 
 def standing_alerts(standings: Iterable[Standing]) -> list[Alert]:
     """Say what stands as an alert, the oldest first. Imports raise none: their versions are history."""
-    found = (alert for each in standings if each.cause is Cause.SYNC for alert in _alerts(each))
+    found = (alert for each in standings for alert in _alerts(each))
     return sorted(found, key=lambda alert: (alert.since, alert.resource, alert.code))
 
 
@@ -37,5 +37,5 @@ def _alerts(standing: Standing) -> Iterator[Alert]:
     if standing.failures >= FAILURES and standing.failing_since is not None:
         message = f"{standing.failures} failed syncs in a row"
         yield Alert("failing", standing.resource, message, standing.failing_since)
-    if standing.empty_since is not None:
+    if standing.empty_since is not None and standing.cause is Cause.SYNC:
         yield Alert("empty", standing.resource, "lists nothing any more", standing.empty_since)

@@ -25,7 +25,7 @@ WHERE n.generation = ? AND n.kind = 'sync' AND s.cause <> 'rules' ORDER BY n.obs
 """
 _LAST_OF_SCOPE: Final = """
 SELECT n.id FROM attempt a CROSS JOIN entry n ON n.sync = a.sync AND n.generation = ? AND n.kind = 'sync'
-WHERE a.scope = ? AND a.answer IS NOT NULL ORDER BY a.id DESC LIMIT 1
+WHERE a.scope = ? AND a.answer IS NOT NULL ORDER BY n.id DESC LIMIT 1
 """
 _LIVE: Final = """
 SELECT t.id, t.category, e.scope, e.entry FROM entity_{g} t JOIN event_{g} e ON e.seq = t.seq
@@ -100,7 +100,10 @@ class _Reader:
         return due
 
     def _due(self, resource: str, scopes: list[int]) -> Iterator[tuple[int, int]]:
-        entry, sync, cause = self._db.execute(_LAST, (resource, self._generation)).fetchone()
+        last = self._db.execute(_LAST, (resource, self._generation)).fetchone()
+        if last is None:
+            return  # its syncs do not say by which rules: it was never asked as a resource
+        entry, sync, cause = last
         if Cause(cause) is Cause.SYNC:
             yield from ((entry, scope) for scope in scopes)
             return

@@ -26,21 +26,34 @@ SELECT count(*), coalesce(sum(l.complete), 0) FROM listing_{g} l JOIN scope s ON
 WHERE l.entry = ? AND s.source || '.' || s.resource = ?
 """
 _HEARD: Final = """
+WITH reread (entry) AS (
+    SELECT n.id FROM sync y CROSS JOIN entry n ON n.sync = y.id AND n.generation = {g} AND n.kind = 'sync'
+    WHERE y.cause = 'rules'
+)
 SELECT s.source || '.' || s.resource,
        max(coalesce((SELECT max(entry) FROM listing_{g} WHERE scope = s.id AND complete = 1), 0)),
-       max(coalesce((SELECT max(entry) FROM listing_{g} WHERE scope = s.id AND complete = 0), 0))
+       max(max(coalesce((SELECT entry FROM listing_{g} WHERE scope = s.id AND complete = 1 AND entry NOT IN reread
+                         ORDER BY entry DESC LIMIT 1), 0),
+               coalesce((SELECT entry FROM listing_{g} WHERE scope = s.id AND complete = 0 AND entry NOT IN reread
+                         ORDER BY entry DESC LIMIT 1), 0)))
 FROM scope s GROUP BY 1
 """
 _ARRIVED: Final = """
 SELECT max(a.received_at) FROM listing_{g} l JOIN scope s ON s.id = l.scope JOIN attempt a ON a.id = l.attempt
 WHERE l.entry = ? AND l.complete = 1 AND s.source || '.' || s.resource = ?
 """
+# the newest entries only, by their number: the index over times would be walked whole
 _FAILED: Final = """
-SELECT count(*), min(n.observed_at) FROM entry n JOIN sync_rules y ON y.resource = ? AND y.sync = n.sync
+SELECT count(*), min(n.observed_at) FROM entry n NOT INDEXED JOIN sync_rules y ON y.resource = ? AND y.sync = n.sync
+JOIN sync c ON c.id = n.sync AND c.cause = 'sync'
 WHERE n.generation = ? AND n.kind = 'sync' AND n.id > ? AND EXISTS (
     SELECT 1 FROM attempt a JOIN scope s ON s.id = a.scope
     WHERE a.sync = n.sync AND s.source || '.' || s.resource = y.resource
 )
+"""
+_HOLDS: Final = """
+SELECT EXISTS (SELECT 1 FROM category_{g} c JOIN entity_{g} t ON t.category = c.id AND t.hash IS NOT NULL
+               WHERE c.source || '.' || c.resource = ?)
 """
 _EMPTY: Final = """
 SELECT gone.resource, n.observed_at FROM (
@@ -55,9 +68,9 @@ class Standing(msgspec.Struct, frozen=True):
 
     `sync` is its newest, with its cause, `opened_at`, and `at`, when its answers were in (None while it is open);
     `status` is how it ended for this resource, None where it is not recorded. `complete_at` is when its newest complete
-    listing arrived, of whichever scope. `failures` counts the recorded syncs in a row, up to now, that asked for the
-    resource and got no listing, the first of them at `failing_since`. `empty_since` is when the last of its entities
-    disappeared, None while some are live or none ever was.
+    listing arrived, of whichever scope. `failures` counts the recorded syncs in a row (no imports), up to now, that
+    asked for the resource and got no listing, the first of them at `failing_since`. `empty_since` is when the last of
+    its entities disappeared, None while some are live or none ever was.
     """
 
     resource: str
@@ -73,10 +86,10 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 class _Heard(NamedTuple):
-    """The last entries in which a resource was listed: completely, and not so; 0 for never."""
+    """The last entries in which a resource was listed: completely, and by an answer of that sync; 0 for never."""
 
     complete: int = 0
-    incomplete: int = 0
+    answered: int = 0
 
 
 def standings(db: sqlite3.Connection, generation: int) -> list[Standing]:
@@ -123,16 +136,22 @@ class _Resource(NamedTuple):
             return whole
         asked = self.db.execute(_ASKED, (sync, self.address)).fetchone()[0]
         listed, complete = self.db.execute(_LISTED.format(g=self.generation), (entry, self.address)).fetchone()
+        if not asked and self._holds_something():
+            return Status.FAILED  # there was something to ask for
         if complete == asked:
             return Status.SUCCESS
         return Status.PARTIAL if listed else Status.FAILED
+
+    def _holds_something(self) -> bool:
+        query = _HOLDS.format(g=self.generation)
+        return bool(self.db.execute(query, (self.address,)).fetchone()[0])
 
     def _complete_at(self) -> datetime | None:
         values = (self.heard.complete, self.address)
         return _time(self.db.execute(_ARRIVED.format(g=self.generation), values).fetchone()[0])
 
     def _failures(self) -> tuple[int, datetime | None]:
-        count, since = self.db.execute(_FAILED, (self.address, self.generation, max(self.heard))).fetchone()
+        count, since = self.db.execute(_FAILED, (self.address, self.generation, self.heard.answered)).fetchone()
         return count, _time(since)
 
 

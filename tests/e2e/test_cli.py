@@ -625,6 +625,14 @@ def test_a_full_disk_under_stdout_is_an_error_of_one_line(data: Path, command: s
     assert said.endswith(b"No space left on device")
 
 
+def test_a_full_disk_under_stderr_leaves_the_data(data: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        asked = ("replay", "thing", "big", "--format", "table")
+        result = shell("--data", data, *asked, stdout=subprocess.PIPE, stderr=full, capture_output=False)
+    assert result.returncode == 0
+    assert result.stdout.startswith(b"{\n")
+
+
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
     with Record.open(tmp_path, write=True) as record:
         lay(record, 1, {f"{n:05}": Document.of({"n": "x" * 100}) for n in range(3000)})

@@ -240,6 +240,13 @@ def test_history_of_a_field_that_never_was_names_those_near_it(data: Path) -> No
     assert "did you mean: /price/now" in said
 
 
+@pytest.mark.parametrize("pointer", [[], ["/name"]])
+def test_history_up_to_before_an_entity_was_there_says_when_it_was(data: Path, pointer: list[str]) -> None:
+    code, said = error(data, "history", "thing", "chair", *pointer, "--at", "2025-01-01")
+    assert code == 1
+    assert "it was there from 2025-01-02T00:00:00.000Z" in said
+
+
 def test_a_pointer_that_is_none_is_wrong_usage_and_says_what_one_looks_like(data: Path) -> None:
     code, said = error(data, "history", "thing", "lamp/one", "price/now")
     assert code == 2
@@ -338,6 +345,28 @@ def test_a_key_mistyped_shows_those_near_it(data: Path) -> None:
         code, said = error(data, *asked[:1], "thing", "lamp/on", *asked[1:])
         assert code == 1
         assert "did you mean: lamp/one" in said
+
+
+def test_a_hint_names_a_key_that_looks_like_an_option_so_that_it_can_be_pasted(data: Path) -> None:
+    with Record.open(data, write=True) as record:
+        lay(record, 6, {"-x": {}}, rules=NEW)
+    _, said = error(data, "replay", "thing", "--at", "2025-01-01", "--", "-x")
+    assert "`orlog log shop.thing -- -x`" in said
+
+
+def test_wrong_usage_is_told_without_what_a_terminal_obeys(data: Path) -> None:
+    code, said = error(data, "blame", "thing", "lamp/one", "\x9b2J")
+    assert code == 2
+    assert said.endswith("Error: Got unexpected extra argument (\ufffd2J)\n")
+
+
+def test_numbers_of_any_length_are_compared(data: Path) -> None:
+    with Record.open(data, write=True) as record:
+        lay(record, 6, {"long": {"n": "1"}}, rules=NEW)
+        lay(record, 7, {"long": {"n": "1" * 1_000_001}}, rules=NEW)
+    shown = orlog(data, "diff", "thing", "long", "--from", "2025-01-06", "--format", "table")
+    assert shown.exit_code == 0
+    assert "/n" in shown.stdout
 
 
 def test_a_time_mistyped_shows_the_forms_that_are_taken(data: Path) -> None:

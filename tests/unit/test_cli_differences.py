@@ -254,6 +254,18 @@ def test_two_instants_under_different_rules_are_said_to_be_so() -> None:
     assert differences.contract(comparison(rules=rules))["rules"] == rules
 
 
+def test_what_heads_a_comparison_is_broken_to_fit() -> None:
+    rules = (RulesDiffer("shop.things", "a" * 64, "b" * 64),)
+    printed = text(differences.table(comparison(rules=rules), Paper(40))).splitlines()
+    assert printed[:5] == [
+        "2025-01-01 00:00:00 (@5) →",
+        "2025-01-01 12:00:00 (@9)",
+        "recorded under different rules:",
+        "shop.things (aaaaaaaa → bbbbbbbb), so",
+        "not all that differs need have happened",
+    ]
+
+
 def test_keys_of_others_cannot_steer_the_terminal() -> None:
     printed = text(differences.table(comparison(appeared=(state("\x1b[2J", 1),)), Paper(80, colour=True)))
     assert "\x1b[2J" not in printed
@@ -519,6 +531,13 @@ def change(before: JSON, after: JSON, *, seq: int = 7, sync: int = 3, key: str =
 
 def log(*changes: Change, room: int | None = 80, rules_syncs: frozenset[int] = frozenset()) -> list[str]:
     return text(events.table(changes, Paper(room), rules_syncs=rules_syncs)).splitlines()
+
+
+def test_what_is_noted_of_an_event_is_broken_to_fit() -> None:
+    assert log(change({"p": 2}, {"p": 3}, sync=4), room=40, rules_syncs=frozenset([4]))[1:3] == [
+        "    (rules changed)",
+        "    (after 2025-01-01 00:00:00)",
+    ]
 
 
 def test_the_log_shows_when_it_happened_to_what_and_below_that_each_field() -> None:

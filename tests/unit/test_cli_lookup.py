@@ -55,5 +55,10 @@ def test_the_times_that_are_not_told_are_counted() -> None:
     assert lookup.absence(THING, None, day(99), there).endswith("; and 17 more times")
 
 
+def test_one_time_that_is_not_told_is_one() -> None:
+    there: list[Span] = [(day(2 * n + 1), day(2 * n + 2)) for n in range(4)]
+    assert lookup.absence(THING, None, day(99), there).endswith("; and 1 more time")
+
+
 def test_number_signs_and_backslashes_are_escaped_as_in_keys() -> None:
     assert lookup.escaped(r"a#2\b") == r"a\#2\\b"

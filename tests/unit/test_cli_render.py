@@ -98,6 +98,11 @@ def test_columns_are_as_wide_as_their_widest_cell_and_nothing_is_cut() -> None:
     ]
 
 
+def test_others_are_not_padded_to_a_key_of_megabytes() -> None:
+    heading, long, short = text(forms.table(("KEY", "N"), [("a" * 1_000_000, "1"), ("ab", "22")])).splitlines()
+    assert (heading, len(long), short) == ("KEY  N", 1_000_003, "ab   22")
+
+
 def test_a_table_obeys_no_control_characters_of_others() -> None:
     assert "\x1b" not in text(forms.table(("KEY",), [("\x1b]0;owned\x07",)]))
 

@@ -104,6 +104,14 @@ def test_wide_characters_take_two_cells_and_combining_ones_none() -> None:
     assert head("abc", 2) == "ab"
 
 
+@pytest.mark.parametrize(
+    "text, taken", [("ก\u0e31น", 2), ("e\u20dd", 1), ("a\u200db", 2), ("\xad", 1), ("\u200b\ufeff\u200f", 3)]
+)
+def test_marks_and_joiners_take_no_cell_and_what_is_replaced_takes_one(text: str, taken: int) -> None:
+    assert width(text) == taken
+    assert width(Paper().line([Span(text)])) == taken
+
+
 def test_columns_of_a_row_are_padded_to_their_cells_and_nothing_trails() -> None:
     assert Paper().line(row([[Span("模")], [], [Span("b")]], [4, 2])) == "模        b"
     assert Paper().line(row([[Span("a")], [], [Span("")]], [4, 2])) == "a"
@@ -183,7 +191,23 @@ def test_decimals_in_strings_are_numbers(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["", "007", "1,5", " 1", "1.", "NaN", "1e9999", "0x10", "\N{ARABIC-INDIC DIGIT ONE}", True, None, [1]]
+    "value",
+    [
+        "",
+        "007",
+        "1,5",
+        " 1",
+        "1.",
+        "NaN",
+        "1e9999",
+        "0x10",
+        True,
+        None,
+        [1],
+        "\N{ARABIC-INDIC DIGIT ONE}",
+        "1\N{ARABIC-INDIC DIGIT ONE}",
+        "9" * 1001,
+    ],
 )
 def test_what_only_looks_like_a_number_is_none(value: JSON) -> None:
     assert numeric(value) is None
@@ -285,6 +309,21 @@ def test_long_runs_that_came_or_went_are_folded_too() -> None:
     assert "word50" not in shown
 
 
+def test_a_word_without_end_and_text_without_words_are_folded() -> None:
+    before = "a model for instruction following"
+    for new in ("x" * 500_000, "! " * 250_000, " " * 500_000):
+        assert len(marked(before, before + " " + new + ".")) < 2000
+
+
+def test_long_texts_in_which_every_other_word_differs_are_told_apart_in_no_time() -> None:
+    old = [f"word{number}" for number in range(50_000)]
+    new = [word if number % 2 else f"other{number}" for number, word in enumerate(old)]
+    start = time.perf_counter()
+    words.difference(" ".join(old), " ".join(new))
+    assert words.difference("one " * 1_000_000, "two " * 1_000_000) is None
+    assert time.perf_counter() - start < 5  # seconds; it took minutes
+
+
 def text_of(runs: list[Run], without: Fate) -> str:
     return "".join(word for run in runs if run.fate is not without for word in run.words)
 
@@ -367,13 +406,15 @@ def test_nothing_is_drawn_of_nothing() -> None:
 @pytest.mark.parametrize(
     "environ, line",
     [
-        ({}, ["less"]),
+        ({"TERM": "xterm"}, ["less"]),
+        ({}, []),
         ({"PAGER": "more -s"}, ["more", "-s"]),
         ({"PAGER": "more", "ORLOG_PAGER": "less -S"}, ["less", "-S"]),
         ({"PAGER": ""}, []),
         ({"PAGER": "cat"}, []),
         ({"PAGER": "more", "ORLOG_PAGER": ""}, []),
         ({"PAGER": "'unfinished"}, []),
+        ({"PAGER": "LESS=R less | cat"}, ["/bin/sh", "-c", "LESS=R less | cat"]),
         ({"TERM": "dumb"}, []),
         ({"TERM": "dumb", "PAGER": "more"}, ["more"]),
     ],

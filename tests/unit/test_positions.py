@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventstore import BeyondHead, Listing, Record, Rules, Scope
+from eventstore import BeyondHead, Cause, Listing, Record, Request, Rules, Scope, Status
 from tests.laying import MODELS, RULES, hour, lay_documents, new_record, rules_named
 
 PRICES = Scope("api", "prices")
@@ -106,3 +106,13 @@ def test_what_is_being_rebuilt_is_read_by_the_new_rules_already(record: Record) 
         building.record(1, [empty(MODELS, "model", 1)])
         assert building.rules() == {"api.models": NEW.hash}
         assert record.log.rules() == {"api.models": RULES.hash}
+
+
+def test_a_sync_that_read_nothing_leaves_the_rules_as_they_were(record: Record) -> None:
+    lay_documents(record, 0, {"a": 1})
+    with record.transaction():
+        sync = record.archive.open_sync(Cause.SYNC, opened_at=hour(1), rules={"api.models": NEW})
+        record.archive.add(sync, [Request(MODELS, hour(1), hour(1), error="timed out")])
+        record.archive.close_sync(sync, at=hour(1))
+        record.log.record(sync, [], status=Status.FAILED)
+    assert record.log.rules() == {"api.models": RULES.hash}

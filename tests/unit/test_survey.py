@@ -190,6 +190,21 @@ def test_failed_syncs_in_a_row_are_counted_from_the_last_listing_on(record: Reco
     assert (standing(record).failures, standing(record).complete_at) == (0, hour(6))
 
 
+def test_a_change_of_rules_that_reads_old_answers_again_ends_no_row_of_failures(record: Record) -> None:
+    sync(record, 1, things=listing(THINGS, "a", complete=False))
+    for number in (2, 3, 4):
+        sync(record, number, things=None)
+    with record.transaction():
+        (old,) = record.archive.last_attempts("shop", "things")
+        change = record.archive.open_sync(Cause.RULES, opened_at=hour(5), rules={"shop.things": RULES})
+        record.archive.close_sync(change, at=hour(5))
+        record.log.record(change, [msgspec.structs.replace(listing(THINGS, "a"), attempt=old)])
+    assert (standing(record).failures, standing(record).failing_since) == (3, hour(2))
+    assert standing(record).complete_at == hour(1)  # under the new rules that answer is complete
+    sync(record, 6, things=listing(THINGS, "a"))
+    assert (standing(record).failures, standing(record).complete_at) == (0, hour(6))
+
+
 def test_a_resource_that_is_planned_but_never_asked_does_not_fail(record: Record) -> None:
     for number in (1, 2, 3):
         with record.transaction():
@@ -252,6 +267,15 @@ def test_an_imported_version_makes_nothing_stale_that_it_does_not_hold(record: R
     assert stale(record) == Staleness("shop.thing", 1, hour(1))
 
 
+def test_what_was_recorded_of_a_resource_that_no_sync_names_is_not_stale(record: Record) -> None:
+    with record.transaction():
+        opened = record.archive.open_sync(Cause.SYNC, opened_at=hour(1), rules={})
+        (attempt,) = record.archive.add(opened, [Request(THINGS, hour(1), hour(1), 200, b"a")])
+        record.archive.close_sync(opened, at=hour(1))
+        record.log.record(opened, [msgspec.structs.replace(listing(THINGS, "a"), attempt=attempt)])
+    assert stale(record) == Staleness("shop.thing", 0, None)
+
+
 @given(histories())
 def test_stale_is_what_the_last_sync_of_the_resource_did_not_confirm(history: list[Step]) -> None:
     with laid_record(history) as (record, _):
@@ -309,8 +333,20 @@ def test_alerts_come_oldest_first_and_a_resource_may_have_several() -> None:
     ]
 
 
-def test_an_import_raises_no_alert() -> None:
-    assert standing_alerts([facts(cause=Cause.IMPORT, failures=5, failing_since=hour(1), empty_since=hour(1))]) == []
+def test_versions_that_cannot_be_read_or_are_empty_raise_no_alert(record: Record) -> None:
+    version(record, 1, THINGS, listing(THINGS, "a"))
+    version(record, 2, THINGS, listing(THINGS))
+    for number in (3, 4, 5):
+        version(record, number, THINGS, None)
+    assert standing_alerts(record.standings()) == []
+
+
+def test_an_import_hides_no_alert(record: Record) -> None:
+    sync(record, 1, things=listing(THINGS, "a"))
+    for number in (2, 3, 4):
+        sync(record, number, things=None)
+    version(record, 5, WEST, None)
+    assert [alert.code for alert in standing_alerts(record.standings())] == ["failing"]
 
 
 def test_three_failed_syncs_of_a_record_raise_the_alert_and_one_listing_ends_it(record: Record) -> None:

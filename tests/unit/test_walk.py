@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from eventstore import (
+    ABSENT,
     BrokenHistory,
     Change,
     Entity,
     FieldChange,
     Kind,
+    LogRebuilt,
     NotAPointer,
     Record,
     UnknownCategory,
@@ -151,6 +154,17 @@ def test_changes_are_filtered_by_kind_and_pattern(record: Record) -> None:
     assert seqs(record.log.changes(pattern="X/*")) == []
 
 
+def test_a_pattern_holds_beside_a_key_too(record: Record) -> None:
+    lay_documents(record, 0, {"a": 1, "b": 1})
+    assert seqs(record.log.changes("model", "a", pattern="b*")) == []
+    assert seqs(record.log.changes("model", "a", pattern="?")) == [1]
+
+
+def test_since_the_first_instant_that_python_knows_is_since_ever(record: Record) -> None:
+    lay_documents(record, 0, {"a": 1})
+    assert seqs(record.log.changes(since=datetime.min.replace(tzinfo=UTC))) == [1]
+
+
 @pytest.mark.parametrize("path", [None, "/n", "/long"])
 @pytest.mark.parametrize(
     "body",
@@ -162,6 +176,7 @@ def test_changes_are_filtered_by_kind_and_pattern(record: Record) -> None:
         '{"op": "remove"}',
         "[null]",
         '["path"]',
+        '[{"op": "remove"}]',
         '[{"path": 5}]',
         '[{"path": {}}]',
         '[{"path": ["/n"], "op": "remove"}]',
@@ -190,3 +205,46 @@ def test_an_event_of_another_generation_has_no_place_in_a_walk(record: Record) -
         record.log.adopt(record.log.begin_generation({"api.models": RULES}, made_at=hour(100)))
     with pytest.raises(ValueError, match="another generation"):
         walk.Walk(record._db, record.log.generation).around(event)
+
+
+def test_a_change_can_be_asked_about_one_place(record: Record) -> None:
+    for number, documents in enumerate([{"a": {"n": 1, "of": {"x": 1}}}, {"a": {"n": 2, "of": {"x": 1, "y": 2}}}, {}]):
+        lay_documents(record, number, documents)
+    appeared, changed, gone = record.log.changes()
+    assert appeared.fields("/of/x") == [FieldChange("/of/x", ABSENT, 1)]
+    assert changed.fields("/of") == [FieldChange("/of/y", ABSENT, 2)]
+    assert changed.fields("/of/y/z") == [FieldChange("/of/y", ABSENT, 2)]
+    assert changed.fields("/of/x") == []
+    assert gone.fields("/n") == [FieldChange("/n", 2, ABSENT)]
+    assert gone.fields("/nowhere") == []
+
+
+def test_of_a_place_where_another_element_came_to_stand_that_is_told(record: Record) -> None:
+    for number, ids in enumerate(["ab", "xab"]):
+        lay_documents(record, number, {"a": {"of": [{"id": each, "n": 1} for each in ids]}})
+    (changed,) = record.log.changes(after=1, path="/of/1")
+    assert changed.fields("/of/1") == [FieldChange("/of/1", {"id": "b", "n": 1}, {"id": "a", "n": 1})]
+
+
+def test_a_body_that_is_not_what_its_hash_promises_is_found_by_all_that_fold_it(record: Record) -> None:
+    lay_documents(record, 0, {"a": {"n": 1}})
+    lay_documents(record, 1, {"a": {"n": 2}})
+    for body in ('{"n":7}', '{"n":'):
+        with record.transaction():
+            record._db.execute("UPDATE event_1 SET body = ? WHERE seq = 1", (body,))
+        with pytest.raises(BrokenHistory):
+            list(record.log.changes())
+        with pytest.raises(BrokenHistory):
+            record.log.history(record.log.entity("model", "a"))
+
+
+def test_a_rebuild_behind_the_last_event_is_told(record: Record) -> None:
+    lay_documents(record, 0, {"a": {"n": 1}, "b": {"n": 1}})
+    lay_documents(record, 1, {})
+    with Record.open(record.path.parent) as reader:
+        changes = reader.log.changes(after=2)
+        assert next(changes).event.seq == 3
+        with record.transaction():
+            record.log.adopt(record.log.begin_generation({"api.models": RULES}, made_at=hour(100)))
+        with pytest.raises(LogRebuilt):
+            next(changes)
