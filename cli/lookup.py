@@ -28,11 +28,13 @@ def find(log: EventLog, category: str, key: str) -> Entity:
     """
     try:
         return log.entity(category, key)
-    except UnknownEntity:
-        if escaped(key) == key:
+    except UnknownEntity as error:
+        if PATTERN.search(key):
+            error.hint = "only `orlog log` takes patterns of keys"
+        if as_in_keys(key) == key:
             raise
         try:
-            return log.entity(category, escaped(key))
+            return log.entity(category, as_in_keys(key))
         except UnknownEntity:
             pass  # the key as it was typed is the one to be told about
         raise
@@ -51,7 +53,7 @@ def named(log: EventLog, category: str | None, key: str | None) -> tuple[str | N
     return entity.address, entity.key, None
 
 
-def escaped(value: str) -> str:
+def as_in_keys(value: str) -> str:
     """A value as it is written in a key."""
     return value.replace("\\", "\\\\").replace("#", "\\#")
 

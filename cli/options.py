@@ -135,7 +135,7 @@ def _pointer(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 
 def path(*, text: str) -> Callable[[F], F]:
     """`--path POINTER`, a JSON Pointer."""
-    return click.option("--path", metavar="POINTER", callback=_pointer, help=text)
+    return click.option("--path", metavar="POINTER", callback=_pointer, shell_complete=_pointers, help=text)
 
 
 def pointer() -> Callable[[F], F]:

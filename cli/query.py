@@ -128,4 +128,6 @@ class Printer(msgspec.Struct, frozen=True):
 
     def _table(self, changes: Iterable[Change]) -> Iterator[bytes]:
         rules = frozenset(sync.id for sync in self.record.archive.syncs(cause=Cause.RULES))
-        return events.table(changes, output.paper(), rules_syncs=rules, path=self.query.path)
+        return events.table(
+            changes, output.paper(), rules_syncs=rules, path=self.query.path, whole=self.query.key is not None
+        )

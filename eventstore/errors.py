@@ -95,8 +95,8 @@ class UnknownCategory(EventStoreError):
 class UnknownEntity(EventStoreError):
     """`near` are keys of the same category that look like the one asked for."""
 
-    def __init__(self, message: str, *, near: tuple[str, ...] = ()) -> None:
-        hint = f"did you mean: {', '.join(near)}" if near else "`orlog replay CATEGORY` lists those there now"
+    def __init__(self, message: str, *, category: str, near: tuple[str, ...] = ()) -> None:
+        hint = f"did you mean: {', '.join(near)}" if near else f"`orlog replay {category}` lists those there now"
         super().__init__(message, hint=hint)
         self.near = near
 

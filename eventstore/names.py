@@ -52,4 +52,4 @@ def find_entity(db: sqlite3.Connection, generation: int, category: NumberedCateg
     import difflib  # noqa: PLC0415  # only a mistyped key needs it
 
     near = near or difflib.get_close_matches(key, keys, NEAR_KEYS)
-    raise UnknownEntity(f"no {category.name} {key} was ever recorded", near=tuple(near))
+    raise UnknownEntity(f"no {category.name} {key} was ever recorded", category=category.name, near=tuple(near))

@@ -27,8 +27,8 @@ DIFFERENT: Final = 3
 )
 @options.category(required=False)
 @options.key()
-@options.time("--from", "before", text="The earlier instant.", required=True)
-@options.time("--to", "after", text="The later instant; otherwise now.")
+@options.time("--from", "before", text="The instant that is compared with.", required=True)
+@options.time("--to", "after", text="The instant that is compared; otherwise now.")
 @click.option("--exit-code", "tell", is_flag=True, help="Exit with 3 where anything differs, otherwise 0.")
 @options.output_format()
 @options.data()
@@ -58,7 +58,7 @@ def diff(  # one for each thing on the command line
         address, name = (category, None) if entity is None else (entity.address, entity.key)
         found = compare(record.log, before, after, category=address, key=name)
         if format_ is Format.TABLE:
-            output.show(differences.table(found, output.paper()), format_)
+            output.show(differences.table(found, output.paper(), whole=entity is not None), format_)
         elif format_ is Format.JSONL:
             output.write(forms.rows(differences.lines(found), format_))
         else:

@@ -32,8 +32,10 @@ def history(category: str, key: str, pointer: str | None, at: Instant | None, fo
     """Show all values that a field of the entity of KEY has had with their periods, oldest first.
 
     POINTER is a JSON Pointer, as in /pricing/prompt; without one, all documents are shown. A value came after the time
-    in parentheses, when another was last confirmed, and at or before SINCE, when it was first seen. Where the values
-    are numbers, or decimals in strings, their course is drawn above them.
+    in parentheses, when another was last confirmed, and at or before SINCE, when it was first seen. LASTED is
+    until the next value came, or (still) to the end of the log. An element of an array is followed, before and after,
+    from where POINTER leads in the last document that has it. The course of numbers, and of decimals in strings, is
+    drawn above the table; `--format json` has long values whole.
 
     TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
     of the sync that brought that event.

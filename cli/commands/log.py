@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @options.key()
 @options.time("--since", text="Only what was observed from then on; @SEQ: from that event on.")
 @options.time("--until", text="Only what was observed up to then.")
-@options.path(text="Only where another value stands there afterwards, or none.")
+@options.path(text="Only where another value came to stand there, or none; by place, also in arrays.")
 @click.option(
     "--kind",
     "kinds",
@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 )
 @click.option("--newest-first", "--reverse", is_flag=True, help="Begin with the newest.")
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Show N events at most.")
-@click.option("--follow", "-f", is_flag=True, help="Show the last events (10, or N), then new ones as they come.")
+@click.option(
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="Show the last events (10, or N), then new ones as they come.",
+)
 @options.output_format(piped=Format.JSONL)
 @options.data()
 def log(  # noqa: PLR0913, PLR0917  # one for each thing on the command line
@@ -58,7 +63,8 @@ def log(  # noqa: PLR0913, PLR0917  # one for each thing on the command line
 
     KEY may be a pattern: `*` stands for any text, `?` for one character, `[abc]` for one of these. The time is that of
     the first sight of something, the one in parentheses the last moment at which the opposite was confirmed: what
-    happened lies between. As JSON Lines (in a pipe) each event comes with its patch (RFC 6902) or document.
+    happened lies between. Times are UTC. As JSON Lines (in a pipe) each event comes with its patch (RFC 6902) or
+    document (--follow prints no other JSON); a table shows the first fields of each, and all where KEY is one entity's.
 
     TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
     of the sync that brought that event.

@@ -21,7 +21,7 @@ def status(format_: Format) -> int:
     STALE counts live entities that the last sync of their resource did not confirm. A resource is `imported` or
     `unwatched` where no source that orlog.toml names has it; `due` where it was not asked for three times as long as it
     should be. With an alert the exit code is 4: `failing` is a resource of which three syncs in a row brought no
-    listing, `empty` one that lists nothing any more.
+    listing, `empty` one that lists nothing any more. Imports raise none: their versions are history.
 
     Syncs that are only archived (an import that is older than the log's end, for instance) wait for `orlog rebuild
     log`.

@@ -10,7 +10,7 @@ from cli.render import forms
 from cli.terminal.paper import GAP, Paper, Span, Style, cells, fit, row, wrapped
 from cli.terminal.values import after, inline, moment
 from cli.text import fits, width
-from eventstore import ABSENT, JSON, Blame, Occurrence
+from eventstore import ABSENT, JSON, Blame, Occurrence, resolve
 
 PATHS: Final = 3  # paths take at most a third of the width
 PATHS_UNBOUNDED: Final = 200  # cells, where there is no width; a longer path stands on a line of its own
@@ -26,9 +26,9 @@ _HEADER: Final = ("FIELD", "VALUE", "SINCE (UTC)", "EVENT")
 _WAS: Final = "was "
 
 
-def table(rows: Sequence[Blame], paper: Paper) -> Iterator[bytes]:
+def table(rows: Sequence[Blame], paper: Paper, *, document: JSON = ABSENT) -> Iterator[bytes]:
     """Each field: what it says and said before, since when (UTC; both ends where they are known), by which event."""
-    fields = _joined(rows)
+    fields = _joined(rows, document)
     if fields:
         yield from (f"{paper.line(line)}\n".encode() for line in _lines(fields, paper.width))
 
@@ -84,11 +84,11 @@ class _Field(NamedTuple):
         return f"@{self.since.seq}"
 
 
-def _joined(rows: Sequence[Blame]) -> list[_Field]:
+def _joined(rows: Sequence[Blame], document: JSON) -> list[_Field]:
     """The fields; elements of a plain array that stand in a row and came together are one: `/tags/0` to 2."""
     runs: list[list[Blame]] = []
     for each in rows:
-        if runs and _continues(runs[-1][-1], each):
+        if runs and _continues(runs[-1][-1], each, document):
             runs[-1].append(each)
         else:
             runs.append([each])
@@ -104,11 +104,13 @@ def _field(run: list[Blame]) -> _Field:
     return _Field(path, [each.value for each in run], first.since, before)
 
 
-def _continues(one: Blame, other: Blame) -> bool:
+def _continues(one: Blame, other: Blame, document: JSON) -> bool:
     if one.since.seq != other.since.seq or (one.before is ABSENT) is not (other.before is ABSENT):
         return False
     here, next_ = _ELEMENT.fullmatch(one.path), _ELEMENT.fullmatch(other.path)
-    return here is not None and next_ is not None and (here[1], int(here[2]) + 1) == (next_[1], int(next_[2]))
+    if here is None or next_ is None or (here[1], int(here[2]) + 1) != (next_[1], int(next_[2])):
+        return False
+    return document is ABSENT or type(resolve(document, here[1])) is list
 
 
 # -- where they stand

@@ -8,20 +8,23 @@ from typing import Any, Final
 import msgspec
 
 from cli.render import fields, forms
-from cli.terminal.paper import Paper, Span, Style, wrapped
+from cli.terminal.paper import GAP, Paper, Span, Style, wrapped
 from cli.terminal.values import moment
 from cli.text import grouped
-from eventstore import ABSENT, Changed, Comparison, FieldChange, Position, State
+from eventstore import ABSENT, JSON, Changed, Comparison, FieldChange, Position, State, field_changes
 
 INDENT: Final = 4  # of the fields of an entity
 HASH: Final = 8  # digits of a hash that are shown
 
 
-def table(comparison: Comparison, paper: Paper) -> Iterator[bytes]:
-    """Which instants, how much differs, and then, category by category: what came, what went, what changed."""
+def table(comparison: Comparison, paper: Paper, *, whole: bool = False) -> Iterator[bytes]:
+    """Which instants, how much differs, and then, category by category: what came, what went, what changed.
+
+    `whole`: with all that what came or went says.
+    """
     yield from _encoded(_heading(comparison, paper))
     for category in _by_category(comparison):
-        yield from _encoded(["", *_category(category, paper)])
+        yield from _encoded(["", *_category(category, paper, whole=whole)])
         for changed in category.changed:
             yield from _encoded([_entity("~", changed.after, paper), *_fields(changed, paper)])
 
@@ -74,7 +77,7 @@ def _by_category(comparison: Comparison) -> list[_Category]:
 def _heading(comparison: Comparison, paper: Paper) -> list[str]:
     before, after = (Span(_instant(each), Style.BOLD, solid=True) for each in (comparison.before, comparison.after))
     said = [
-        [before, Span(" → ", Style.BOLD), after],
+        [before, Span(" → ", Style.BOLD), after, GAP, Span("UTC, as last synced", Style.DIM, solid=True)],
         *([Span(rules, Style.CHANGED)] for rules in _rules(comparison)),
         *([] if comparison else [[Span("nothing differs")]]),
     ]
@@ -95,7 +98,7 @@ def _instant(position: Position) -> str:
     return f"{moment(position.observed_at)} (@{position.seq})"
 
 
-def _category(category: _Category, paper: Paper) -> Iterator[str]:
+def _category(category: _Category, paper: Paper, *, whole: bool) -> Iterator[str]:
     parts = [
         f"{grouped(len(states))} {what}"
         for states, what in (
@@ -106,13 +109,22 @@ def _category(category: _Category, paper: Paper) -> Iterator[str]:
         if states
     ]
     yield f"{paper.bold(category.address)}  {', '.join(parts)}"
-    yield from (_entity("+", state, paper) for state in category.appeared)
-    yield from (_entity("-", state, paper) for state in category.disappeared)
+    for sign, states in (("+", category.appeared), ("-", category.disappeared)):
+        for state in states:
+            yield _entity(sign, state, paper)
+            if whole:
+                yield from fields.lines(_all_of(sign, state.document), paper, indent=INDENT)
 
 
 def _entity(sign: str, state: State, paper: Paper) -> str:
     style = {"+": paper.added, "-": paper.removed}.get(sign)
     return style(f"{sign} {state.entity.key}") if style else f"{paper.changed(sign)} {paper.bold(state.entity.key)}"
+
+
+def _all_of(sign: str, document: JSON) -> list[FieldChange]:
+    """What a document says, as what came or went."""
+    nothing: JSON = {} if type(document) is dict else ABSENT
+    return field_changes(nothing, document) if sign == "+" else field_changes(document, nothing)
 
 
 def _fields(changed: Changed, paper: Paper) -> list[str]:

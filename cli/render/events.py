@@ -12,8 +12,8 @@ from cli.options import Format
 from cli.render import fields, forms
 from cli.terminal.paper import GAP, Paper, Span, Style, fit, wrapped
 from cli.terminal.values import FOLD, after, moment
-from cli.text import counted, within
-from eventstore import ABSENT, Change, Event, FieldChange, Kind, resolve
+from cli.text import counted
+from eventstore import Change, Event, FieldChange, Kind
 
 LINES: Final = 6  # of fields that are shown of one event
 INDENT: Final = 4  # cells by which they are indented
@@ -26,16 +26,21 @@ _SIGNS: Final = {
 
 
 def table(
-    changes: Iterable[Change], paper: Paper, *, rules_syncs: frozenset[int], path: str | None = None
+    changes: Iterable[Change],
+    paper: Paper,
+    *,
+    rules_syncs: frozenset[int],
+    path: str | None = None,
+    whole: bool = False,
 ) -> Iterator[bytes]:
     """Changes one by one, as they come: when (UTC, both ends), to what, and below that which fields.
 
     What a sync of `rules_syncs` laid down is marked: other rules read the same answers differently. Of the fields only
-    those at, in or above `path` are shown, where it is given.
+    those at, in or above `path` are shown, where it is given, and as many as fit in a few lines, unless all are wanted.
     """
     previous: Event | None = None
     for change in changes:
-        lines = [*_head(change.event, previous, paper, rules_syncs), *_fields(_about(change, path), paper)]
+        lines = [*_head(change.event, previous, paper, rules_syncs), *_fields(change.fields(path), paper, whole=whole)]
         previous = change.event
         yield "".join(f"{line}\n" for line in lines).encode()
 
@@ -87,21 +92,10 @@ def _notes(event: Event, rules_syncs: frozenset[int]) -> Iterator[Span]:
         yield Span(after(event.not_before), Style.DIM, solid=True)
 
 
-def _about(change: Change, path: str | None) -> list[FieldChange]:
-    """The fields to be shown: of what came or went, what it says at the path, if one was asked for."""
-    if path is None:
-        return change.fields()
-    if change.before is not None and change.after is not None:
-        return [each for each in change.fields() if within(each.path, path) or within(path, each.path)]
-    values = (ABSENT if each is None else resolve(each.value, path) for each in (change.before, change.after))
-    return [FieldChange(path, *values)]
-
-
-def _fields(changes: list[FieldChange], paper: Paper) -> Iterator[str]:
-    blocks = fields.blocks(changes[: LINES + 1], paper, indent=INDENT)
-    if (
-        len(blocks) == len(changes) and sum(map(len, blocks)) <= LINES + 1
-    ):  # the last takes the line that would count it
+def _fields(changes: list[FieldChange], paper: Paper, *, whole: bool) -> Iterator[str]:
+    blocks = fields.blocks(changes if whole else changes[: LINES + 1], paper, indent=INDENT)
+    # the last takes the line that would count it
+    if whole or (len(blocks) == len(changes) and sum(map(len, blocks)) <= LINES + 1):
         yield from itertools.chain.from_iterable(blocks)
         return
     shown = _fitting(blocks)

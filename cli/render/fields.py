@@ -158,11 +158,13 @@ def _elements(before: list[JSON], after: list[JSON]) -> list[Span]:
     if not old & new:
         return []
     came, went = ([values[text] for text in each.elements()] for each in (new - old, old - new))
-    total = [GAP, Span(f"(of {grouped(len(after))})", Style.DIM, solid=True)]
+    sizes = [grouped(len(array)) for array in (before, after)]
+    told = f"of {sizes[1]}" if sizes[0] == sizes[1] else " → ".join(sizes)
+    total = [GAP, Span(f"({told})", Style.DIM, solid=True)]
     if not came and not went:
         return [Span("reordered"), *total]
     gap = [GAP] if came and went else []
-    return [*_marked("+", came, Style.ADDED), *gap, *_marked("-", went, Style.REMOVED), *total]
+    return [*_marked("-", went, Style.REMOVED), *gap, *_marked("+", came, Style.ADDED), *total]
 
 
 def _marked(sign: str, elements: list[JSON], style: Style) -> list[Span]:

@@ -12,8 +12,8 @@ from cli.render import forms
 from cli.terminal.paper import GAP, Paper, Span, Style, cells, row, wrapped
 from cli.terminal.sparkline import Held, sparkline
 from cli.terminal.values import after, inline, lasting, moment, numeric
-from cli.text import stamp
-from eventstore import ABSENT, JSON, Document, Occurrence, Period
+from cli.text import fits, stamp
+from eventstore import ABSENT, JSON, Document, FieldChange, Occurrence, Period, field_changes
 
 SPARKLINE: Final = 80  # blocks at most
 LEAST: Final = 16  # cells that values need beside the rest; where there are fewer, they go below
@@ -101,12 +101,14 @@ class _Stretch(NamedTuple):
     value: JSON
     since: Occurrence
     until: Occurrence | None
+    before: JSON = ABSENT  # that stood until then
 
 
 def _stretches(periods: Sequence[Period]) -> list[_Stretch]:
     stretches: list[_Stretch] = []
     for period, next_ in zip(periods, [*periods[1:], None], strict=True):
-        stretches.append(_Stretch(period.value, period.since, period.until))
+        before = stretches[-1].value if stretches else ABSENT
+        stretches.append(_Stretch(period.value, period.since, period.until, before))
         resumed = None if next_ is None else next_.since
         if period.until is not None and (resumed is None or resumed.seq != period.until.seq):
             stretches.append(_Stretch(ABSENT, period.until, resumed))
@@ -168,6 +170,7 @@ def _rows(
 def _header(layout: _Layout) -> list[list[Span]]:
     earlier = [""] if layout.after else []
     names = ["SINCE (UTC)", *earlier, *(["UNTIL", *earlier] if layout.until else []), "LASTED"]
+    names += ["EVENT"] if layout.until else []
     return [[Span(name, Style.BOLD)] for name in names]
 
 
@@ -176,7 +179,8 @@ def _times(stretch: _Stretch, layout: _Layout, head: datetime | None) -> list[li
     ends = [*_ending(since, layout), *(_ending(until, layout) if layout.until else [])]
     end = head if until is None else until.observed_at
     lasted = "" if end is None else lasting(end - since.observed_at)
-    return [*ends, [Span(", ".join(filter(None, (lasted, STILL if until is None else ""))))]]
+    event = [[Span(f"@{since.seq}", Style.DIM)]] if layout.until else []
+    return [*ends, [Span(", ".join(filter(None, (lasted, STILL if until is None else ""))))], *event]
 
 
 def _ending(each: Occurrence | None, layout: _Layout) -> list[list[Span]]:
@@ -186,4 +190,19 @@ def _ending(each: Occurrence | None, layout: _Layout) -> list[list[Span]]:
 
 
 def _value(stretch: _Stretch, fold: int | None) -> list[Span]:
+    """The value; of an object that was another one before, what changed in it."""
+    if type(stretch.value) is dict and type(stretch.before) is dict:
+        return [Span(_changed(field_changes(stretch.before, stretch.value), fold))]
     return [Span(inline(stretch.value, fold), Style.DIM if stretch.value is ABSENT else Style.PLAIN)]
+
+
+def _changed(changes: Sequence[FieldChange], fold: int | None) -> str:
+    """As many paths as fit, and how many more there are; at least one."""
+    signs = ["+" if each.before is ABSENT else "-" if each.after is ABSENT else "~" for each in changes]
+    paths = [f"{sign} {each.path}" for sign, each in zip(signs, changes, strict=True)]
+    for shown in range(len(paths), 1, -1):
+        more = [f"{len(paths) - shown} more"] if shown < len(paths) else []
+        text = ", ".join([*paths[:shown], *more])
+        if fold is None or fits(text, fold):
+            return text
+    return ", ".join([paths[0], f"{len(paths) - 1} more"] if len(paths) > 1 else paths)

@@ -11,15 +11,14 @@ from cli.options import Format
 from cli.render import forms
 from cli.terminal.paper import PLAIN, Paper
 from cli.terminal.values import moment
+from cli.text import width
 from eventstore import State
 
 
 def catalogue(states: Mapping[str, State], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
     """All entities of a category."""
     if format_ is Format.TABLE:
-        header = ("KEY", "SINCE (UTC)", "CONFIRMED", "EVENT")
-        lines = ((key, moment(s.since), moment(s.confirmed_at), f"@{s.seq}") for key, s in states.items())
-        return forms.table(header, lines, paper)
+        return _table(states, paper)
     if format_ is Format.JSONL:
         return forms.rows((_line(state) for state in states.values()), format_)
     return _object(states)
@@ -41,6 +40,15 @@ def head(state: State) -> str:
         f"{state.entity.address} {state.entity.key}: so since {moment(state.since)} UTC (@{state.seq}), "
         f"confirmed {moment(state.confirmed_at)} (attempt {state.confirmed_by})"
     )
+
+
+def _table(states: Mapping[str, State], paper: Paper) -> Iterator[bytes]:
+    """As many columns as the window has room for; the key is never cut."""
+    header = ("KEY", "SINCE (UTC)", "EVENT", "CONFIRMED")
+    lines = [(key, moment(s.since), f"@{s.seq}", moment(s.confirmed_at)) for key, s in states.items()]
+    taken = [max(map(width, column)) for column in zip(header, *lines, strict=True)]
+    columns = next((n for n in (4, 3, 2) if paper.width is None or sum(taken[:n]) + 2 * (n - 1) <= paper.width), 2)
+    return forms.table(header[:columns], (line[:columns] for line in lines), paper)
 
 
 def _object(states: Mapping[str, State]) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 LEVEL: Final = "▄"  # what never changes
 GAP: Final = " "
+LAST: Final = 0.5  # of a block: where the last number has stood for less, it has its block to itself
 
 
 class Held(NamedTuple):
@@ -32,11 +33,14 @@ def sparkline(held: Sequence[Held], cells: int) -> str:
     if not length:
         return LEVEL
     sums, weights = [0.0] * cells, [0.0] * cells
+    height = 0.0
     for value, since, until in held:
         height = float((value - least) / (greatest - least)) if greatest != least else 0.0
         for cell, weight in _shares((since - start) / length * cells, (until - start) / length * cells, cells):
             sums[cell] += height * weight
             weights[cell] += weight
+    if (held[-1].end - held[-1].start) / length * cells < LAST:
+        sums[-1], weights[-1] = height, 1.0  # what is the case at the end is told, had it just come
     return "".join(_block(total, weight, flat=greatest == least) for total, weight in zip(sums, weights, strict=True))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,7 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
+EXACT: Final = 10  # of how many units on a smaller one says nothing more
 _UNITS: Final = ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min"), (timedelta(seconds=1), "s"))
 
 
@@ -73,10 +75,11 @@ def after(not_before: datetime | None) -> str:
 
 
 def lasting(length: timedelta) -> str:
-    """A length of time in the largest unit that it has two of: `34 d`, `36 h`, `90 min`, `40 s`."""
-    for unit, name in _UNITS:
-        if length >= 2 * unit:
-            return f"{grouped(length // unit)} {name}"
+    """A length of time: `34 d`, `40 s`; of less than ten units with the next smaller one: `1 d 12 h`, `4 h 40 min`."""
+    for (unit, name), (smaller, its_name) in itertools.pairwise(_UNITS):
+        whole, rest = length // unit, length % unit // smaller
+        if whole:
+            return f"{grouped(whole)} {name}" + (f" {rest} {its_name}" if rest and whole < EXACT else "")
     return f"{length // _UNITS[-1][0]} s"
 
 

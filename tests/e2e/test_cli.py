@@ -709,7 +709,7 @@ def test_a_terminal_shows_no_colours_where_the_user_wants_none(data: Path, termi
 
 def test_a_terminal_shows_a_table(data: Path, terminal: tuple[int, int]) -> None:
     shown = on_terminal(terminal, "--data", data, "replay", "thing", NO_COLOR="1")
-    assert shown.splitlines()[0].split() == ["KEY", "SINCE", "(UTC)", "CONFIRMED", "EVENT"]
+    assert shown.splitlines()[0].split() == ["KEY", "SINCE", "(UTC)", "EVENT", "CONFIRMED"]
 
 
 def test_on_a_terminal_a_table_goes_through_the_pager(data: Path, terminal: tuple[int, int]) -> None:

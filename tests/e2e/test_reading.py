@@ -337,6 +337,66 @@ def test_what_contradicts_following_is_wrong_usage(data: Path, more: list[str]) 
     assert error(data, "log", "--follow", *more)[0] == 2
 
 
+def test_log_of_one_entity_shows_all_its_fields_and_of_many_the_first(data: Path) -> None:
+    many = {f"field{number}": number for number in range(12)}
+    with Record.open(data, write=True) as record:
+        lay(record, 6, {"lamp/one": {**many, "n": 1}}, rules=NEW)
+        lay(record, 7, {"lamp/one": {name: value + 1 for name, value in many.items()} | {"n": 1}}, rules=NEW)
+    asked = ("log", "thing", "--newest-first", "--limit", "1", "--format", "table")
+    assert "… 6 more fields" in orlog(data, *asked).stdout
+    shown = orlog(data, *asked[:2], "lamp/one", *asked[2:]).stdout
+    assert shown.count(" → ") == 12
+    assert "more fields" not in shown
+
+
+def test_log_says_what_stood_at_a_path_when_it_came_and_when_it_went(data: Path) -> None:
+    shown = orlog(data, "log", "thing", "chair", "--path", "/name", "--format", "table").stdout
+    assert shown.count('+ /name  "Chair"') == 2
+    assert shown.count('- /name  "Chair"') == 2
+
+
+@pytest.mark.parametrize(
+    "asked, why",
+    [
+        (["thing", "sofa*"], "no key of thing matches sofa*"),
+        (["thing", "lamp/one", "--path", "/prize"], "did you mean: /price"),
+        (["--since", "2026-01-01"], "nothing happened there"),
+    ],
+)
+def test_log_that_finds_nothing_says_why(data: Path, asked: list[str], why: str) -> None:
+    result = orlog(data, "log", *asked)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert why in result.stderr
+
+
+def test_log_from_behind_the_end_is_an_error(data: Path) -> None:
+    code, said = error(data, "log", "--since", "@99")
+    assert code == 1
+    assert "it ends at @7" in said
+
+
+def test_diff_of_one_entity_that_came_shows_what_it_says(data: Path) -> None:
+    asked = ("--from", "2025-01-01", "--to", "2025-01-02", "--format", "table")
+    assert '+ /name  "Chair"' in orlog(data, "diff", "thing", "chair", *asked).stdout
+    assert "/name" not in orlog(data, "diff", "thing", *asked).stdout
+
+
+def test_history_of_a_document_shows_what_changed_from_one_to_the_next(data: Path) -> None:
+    shown = orlog(data, "history", "thing", "lamp/one", "--format", "table").stdout.splitlines()
+    assert shown[1].endswith('"text": "a lamp"}')
+    assert shown[2].endswith("@2     ~ /price/now, ~ /tags")
+    assert shown[3].endswith("@5     ~ /price/now, ~ /text")
+
+
+def test_members_with_numbers_for_names_are_no_elements(data: Path) -> None:
+    with Record.open(data, write=True) as record:
+        lay(record, 6, {"votes": {"of": {"1": 5, "2": 7}, "list": [5, 7]}}, rules=NEW)
+    shown = orlog(data, "blame", "thing", "votes", "--format", "table").stdout
+    assert "/of/1" in shown
+    assert "/of/2" in shown
+    assert "/list/0\N{EN DASH}1" in shown
+
+
 # -- what teaches
 
 
@@ -367,6 +427,18 @@ def test_numbers_of_any_length_are_compared(data: Path) -> None:
     shown = orlog(data, "diff", "thing", "long", "--from", "2025-01-06", "--format", "table")
     assert shown.exit_code == 0
     assert "/n" in shown.stdout
+
+
+def test_a_pattern_where_one_key_is_wanted_says_who_takes_patterns(data: Path) -> None:
+    code, said = error(data, "blame", "thing", "lamp/*")
+    assert code == 1
+    assert "only `orlog log` takes patterns" in said
+
+
+def test_a_command_mistyped_shows_those_like_it(data: Path) -> None:
+    code, said = error(data, "dif")
+    assert code == 2
+    assert "Did you mean 'diff'?" in said
 
 
 def test_a_time_mistyped_shows_the_forms_that_are_taken(data: Path) -> None:

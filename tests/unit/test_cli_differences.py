@@ -82,15 +82,15 @@ def test_values_stand_beside_each_other_with_arrows_and_growth_in_columns() -> N
 
 
 def test_of_arrays_of_plain_values_is_shown_what_came_and_what_went() -> None:
-    assert shown({"a": ["x", "y", "z"]}, {"a": ["x", "z", "new", "er"]}) == ['~ /a  + "new" + "er"  - "y"  (of 4)']
+    assert shown({"a": ["x", "y", "z"]}, {"a": ["x", "z", "new", "er"]}) == ['~ /a  - "y"  + "new" + "er"  (3 → 4)']
     assert shown({"a": [1, 2]}, {"a": [2, 1]}) == ["~ /a  reordered  (of 2)"]
-    assert shown({"a": [1, 2]}, {"a": [1, 2.0]}) == ["~ /a  + 2.0  - 2  (of 2)"]
-    assert shown({"a": ["x", "x"]}, {"a": ["x"]}) == ['~ /a  - "x"  (of 1)']
+    assert shown({"a": [1, 2]}, {"a": [1, 2.0]}) == ["~ /a  - 2  + 2.0  (of 2)"]
+    assert shown({"a": ["x", "x"]}, {"a": ["x"]}) == ['~ /a  - "x"  (2 → 1)']
 
 
 def test_of_many_elements_that_came_some_are_shown_and_the_others_counted() -> None:
     (line,) = shown({"a": [0]}, {"a": list(range(31))}, None)
-    assert line == f"~ /a  {' '.join(f'+ {n}' for n in range(1, 21))} … 10 more  (of 31)"
+    assert line == f"~ /a  {' '.join(f'+ {n}' for n in range(1, 21))} … 10 more  (1 → 31)"
 
 
 def test_arrays_that_share_nothing_are_shown_as_values() -> None:
@@ -221,7 +221,7 @@ def comparison(**more: Any) -> Comparison:
 
 def test_a_comparison_says_what_appeared_what_disappeared_and_how_the_rest_changed() -> None:
     assert text(differences.table(comparison(), Paper(80))).splitlines() == [
-        "2025-01-01 00:00:00 (@5) → 2025-01-01 12:00:00 (@9)",
+        "2025-01-01 00:00:00 (@5) → 2025-01-01 12:00:00 (@9)  UTC, as last synced",
         "",
         "shop.thing  1 appeared, 1 disappeared, 1 changed",
         "+ new",
@@ -243,7 +243,7 @@ def test_each_category_is_headed_by_its_address() -> None:
 def test_where_nothing_differs_that_is_said() -> None:
     nothing = comparison(before=Position(0, 0, None), appeared=(), disappeared=(), changed=())
     assert text(differences.table(nothing, Paper(80))) == (
-        "before the first sync (@0) → 2025-01-01 12:00:00 (@9)\nnothing differs\n"
+        "before the first sync (@0) → 2025-01-01 12:00:00 (@9)  UTC, as last synced\nnothing differs\n"
     )
 
 
@@ -257,9 +257,10 @@ def test_two_instants_under_different_rules_are_said_to_be_so() -> None:
 def test_what_heads_a_comparison_is_broken_to_fit() -> None:
     rules = (RulesDiffer("shop.things", "a" * 64, "b" * 64),)
     printed = text(differences.table(comparison(rules=rules), Paper(40))).splitlines()
-    assert printed[:5] == [
+    assert printed[:6] == [
         "2025-01-01 00:00:00 (@5) →",
         "2025-01-01 12:00:00 (@9)",
+        "UTC, as last synced",
         "recorded under different rules:",
         "shop.things (aaaaaaaa → bbbbbbbb), so",
         "not all that differs need have happened",
@@ -432,7 +433,7 @@ def test_values_are_listed_with_when_they_came_how_long_they_stood_and_the_gaps_
         "",
         "SINCE (UTC)                                       LASTED  VALUE",
         '2025-01-01 00:00:00                               2 d     "0.4"',
-        '2025-01-03 00:00:00  (after 2025-01-02 00:00:00)  24 h    "0.5"',
+        '2025-01-03 00:00:00  (after 2025-01-02 00:00:00)  1 d     "0.5"',
         "2025-01-04 00:00:00  (after 2025-01-03 00:00:00)  2 d     (absent)",
         '2025-01-06 00:00:00  (after 2025-01-05 00:00:00)  still   "0.25"',
     ]
@@ -440,17 +441,17 @@ def test_values_are_listed_with_when_they_came_how_long_they_stood_and_the_gaps_
 
 def test_where_there_is_room_the_end_of_each_has_columns_too() -> None:
     printed = text(periods.table(PRICES[:2], Paper())).splitlines()
-    assert printed[3].split() == ["SINCE", "(UTC)", "UNTIL", "LASTED", "VALUE"]
+    assert printed[3].split() == ["SINCE", "(UTC)", "UNTIL", "LASTED", "EVENT", "VALUE"]
     assert " ".join(printed[4].split()) == (
-        '2025-01-01 00:00:00 2025-01-03 00:00:00 (after 2025-01-02 00:00:00) 2 d "0.4"'
+        '2025-01-01 00:00:00 2025-01-03 00:00:00 (after 2025-01-02 00:00:00) 2 d @1 "0.4"'
     )
-    assert printed[-1].endswith("still   (absent)")
+    assert printed[-1].endswith("still   @4     (absent)")
 
 
 def test_in_a_narrow_window_the_earlier_end_and_then_the_value_go_below() -> None:
     assert text(periods.table(PRICES[1:], Paper(50))).splitlines()[3:6] == [
         "SINCE (UTC)          LASTED  VALUE",
-        '2025-01-03 00:00:00  24 h    "0.5"',
+        '2025-01-03 00:00:00  1 d     "0.5"',
         "(after 2025-01-02 00:00:00)",
     ]
     long = [period("x" * 30, 0, None)]

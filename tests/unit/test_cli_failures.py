@@ -40,7 +40,7 @@ def test_each_error_has_a_message_and_a_code(error: Exception, message: str, cod
 
 
 def test_the_hint_of_an_error_is_said_beneath_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert guarded(raising(UnknownEntity("no model x was ever recorded", near=("y", "z")))) == 1
+    assert guarded(raising(UnknownEntity("no model x was ever recorded", category="model", near=("y", "z")))) == 1
     assert capsys.readouterr().err == "error: no model x was ever recorded\nhint: did you mean: y, z\n"
 
 
@@ -72,7 +72,7 @@ def test_a_traceback_is_shown_to_who_asks_for_it(
 
 
 def test_control_characters_in_a_message_do_not_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    guarded(raising(UnknownEntity("no model \x1b[2J", near=("\x1b]0;owned\x07",))))
+    guarded(raising(UnknownEntity("no model \x1b[2J", category="model", near=("\x1b]0;owned\x07",))))
     assert "\x1b" not in capsys.readouterr().err
 
 

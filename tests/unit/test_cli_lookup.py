@@ -61,4 +61,4 @@ def test_one_time_that_is_not_told_is_one() -> None:
 
 
 def test_number_signs_and_backslashes_are_escaped_as_in_keys() -> None:
-    assert lookup.escaped(r"a#2\b") == r"a\#2\\b"
+    assert lookup.as_in_keys(r"a#2\b") == r"a\#2\\b"

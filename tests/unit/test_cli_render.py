@@ -143,8 +143,21 @@ def test_a_catalogue_as_json_lines_says_how_each_document_is_known() -> None:
 
 def test_a_catalogue_as_a_table_lists_keys_with_since_and_confirmed() -> None:
     lines = text(states.catalogue({"a": state("a", b"{}")}, Format.TABLE)).splitlines()
-    assert lines[0].split() == ["KEY", "SINCE", "(UTC)", "CONFIRMED", "EVENT"]
-    assert lines[1].split() == ["a", "2025-01-01", "00:00:00", "2025-01-02", "12:00:00.250", "@7"]
+    assert lines[0].split() == ["KEY", "SINCE", "(UTC)", "EVENT", "CONFIRMED"]
+    assert lines[1].split() == ["a", "2025-01-01", "00:00:00", "@7", "2025-01-02", "12:00:00.250"]
+
+
+def test_a_catalogue_in_a_narrow_window_leaves_columns_out() -> None:
+    key = "a" * 20
+
+    def heading(room: int) -> list[str]:
+        shown = text(states.catalogue({key: state(key, b"{}")}, Format.TABLE, Paper(room))).splitlines()
+        assert len(shown[1]) <= room
+        return shown[0].replace("(UTC)", "").split()
+
+    assert heading(80) == ["KEY", "SINCE", "EVENT", "CONFIRMED"]
+    assert heading(60) == ["KEY", "SINCE", "EVENT"]
+    assert heading(45) == ["KEY", "SINCE"]
 
 
 def test_one_document_as_json_is_its_canonical_bytes() -> None:

@@ -231,14 +231,17 @@ def test_an_instant_is_shown_in_utc_and_no_finer_than_it_is() -> None:
     [
         (0, "0 s"),
         (1.5, "1 s"),
-        (119, "119 s"),
+        (119, "1 min 59 s"),
         (120, "2 min"),
-        (7199, "119 min"),
-        (36 * 3600, "36 h"),
+        (7199, "1 h 59 min"),
+        (59 * 60 + 59, "59 min"),
+        (36 * 3600, "1 d 12 h"),
         (48 * 3600, "2 d"),
+        (9 * 86400 + 3600, "9 d 1 h"),
+        (1000 * 86400 + 3600, "1 000 d"),
     ],
 )
-def test_a_length_of_time_is_given_in_the_largest_unit_it_has_two_of(seconds: float, text: str) -> None:
+def test_a_length_of_time_is_given_in_its_largest_unit_and_where_few_in_the_next(seconds: float, text: str) -> None:
     assert lasting(timedelta(seconds=seconds)) == text
 
 
@@ -379,6 +382,12 @@ def test_a_number_takes_as_much_of_the_line_as_it_did_of_the_time() -> None:
 def test_what_changes_within_a_block_is_drawn_as_its_mean() -> None:
     assert sparkline(held("0", "8", "4", "4"), 2) == "▅▅"
     assert sparkline(held("0", "0", "0", "8"), 2) == "▁▅"
+
+
+def test_what_has_just_come_has_the_last_block_to_itself() -> None:
+    early, late = NEW_YEAR, NEW_YEAR + timedelta(days=365)
+    assert sparkline([Held(Decimal(1), early, late), Held(Decimal(2), late, late)], 4) == "▁▁▁█"
+    assert sparkline(held(*"000000000", "8"), 2) == "▁█"
 
 
 def test_what_never_changes_is_a_line_in_the_middle() -> None:
