@@ -295,6 +295,8 @@ def test_syncs_are_listed_with_what_became_of_them(data: Path) -> None:
 
 
 def test_syncs_can_be_narrowed_to_a_status_and_to_the_newest(data: Path) -> None:
+    """P21: syncs can be listed and filtered."""
+
     def ids(*options: str) -> list[int]:
         return [sync["id"] for sync in answer(orlog("--data", data, "syncs", *options))]
 

@@ -410,6 +410,7 @@ def after(seconds: float) -> Any:
 def test_an_import_killed_again_and_again_ends_where_it_would_have_ended(
     scraped: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
+    """P18: writes are atomic, wherever a process is killed."""
     expected, data = log_of(undisturbed), tmp_path / "data"
     took = timed(import_of(scraped, tmp_path / "timed"))
     kills, dice = 0, random.Random()

@@ -224,6 +224,7 @@ def complaint(findings: list[Finding], syncs: frozenset[int], what: str) -> list
 
 
 def test_every_flipped_byte_is_found_and_its_sync_named(specimen: Specimen) -> None:
+    """P15: corruption gives a clear error, which names where it is."""
     assert unnoticed(specimen, FLIPS, random.Random(2)) == []
     assert specimen.findings() == []
 

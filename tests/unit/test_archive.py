@@ -320,6 +320,7 @@ def test_versions_are_known_by_resource(record: Record) -> None:
 
 
 def test_the_rules_of_a_resource_are_those_of_its_last_sync(record: Record) -> None:
+    """P28: an old sync still says which rules recorded it."""
     old, new = rules("old"), rules("new")
     add(record, rules={"api.models": new, "api.others": old})
     add(record, rules={"api.models": old})
@@ -331,6 +332,8 @@ def test_the_rules_of_a_resource_are_those_of_its_last_sync(record: Record) -> N
     assert record.archive.rules("api.nothing") is None
     assert record.archive.resources() == ["api.aaa", "api.models", "api.others"]
     assert record.archive.rules_text(old.hash) == "old"
+    told = [sync.rules["api.models"] for sync in record.archive.syncs() if "api.models" in sync.rules]
+    assert told == [new.hash, old.hash, new.hash]
     assert record._db.execute("SELECT count(*) FROM rules").fetchone() == (2,)
     with pytest.raises(Damaged, match="are missing"):
         record.archive.rules_text(rules("never").hash)

@@ -150,6 +150,7 @@ def test_both_sides_are_of_one_moment_whatever_is_written_meanwhile(
 
 
 def test_a_resource_that_was_read_by_other_rules_is_named(record: Record) -> None:
+    """P30: comparisons across versions of the rules account for them."""
     lay_documents(record, 0, {"a": 1})
     lay_documents(record, 1, {"x": 1}, scope=PRICES, category="price")
     lay_documents(record, 2, {"a": 2}, rules=rules_named("new"))

@@ -139,6 +139,7 @@ def test_a_rebuild_that_was_killed_leaves_the_old_log_and_can_be_done_again(reco
 
 
 def test_new_rules_are_laid_down_as_a_sync_of_their_own(record: Record) -> None:
+    """P29: new rules apply to new data, and old data stay explainable."""
     import_history(record, MODELS, Made({0: '[{"id": "a", "price": 1, "noise": 7}]'}))
     quiet = with_rules(drop=("/noise",))
     done = import_history(record, quiet, Made({0: "", 1: '[{"id": "a", "price": 1, "noise": 8}]'}))

@@ -43,6 +43,7 @@ def test_after_each_sync_of_an_honest_world_the_log_says_what_is_true(record: Re
 
 
 def test_a_failed_request_changes_nothing_about_what_it_asked_for(record: Record) -> None:
+    """P9, P13: what failed changes nothing that is served."""
     world = World(5, start=START, days=10, models=4, failures=0.5)
     played = play(record, world, every=timedelta(hours=12))
     assert played.failed > 0
