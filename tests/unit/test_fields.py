@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from eventstore import ABSENT, Entity, FieldChange, NotAPointer, blame, canonical_bytes, field_changes, periods, resolve
+from eventstore.fields.places import aligned
 from tests.laying import lay_documents, new_record
 from tests.naive import NOTHING, versions_of
 
@@ -358,3 +359,9 @@ def test_a_change_below_what_is_looked_into_is_one_of_the_whole_value_there() ->
     top, *_ = blame(versions_of([deep(1), deep(2)]))
     assert (top.value, top.before) == (resolve(deep(2), top.path), resolve(deep(1), top.path))
     assert len(blame(versions_of([deep(1)]))) == 1
+
+
+def test_of_fields_without_a_well_known_name_the_one_by_which_most_elements_match_counts() -> None:
+    before = [{"area": "n", "zone": "p", "v": 1.5}, {"area": "s", "zone": "q", "v": 2.5}]
+    after = [{"area": "e", "zone": "q", "v": 2.5}, {"area": "n", "zone": "p", "v": 1.5}]
+    assert aligned(before, after) == [1, 0]
