@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Final, TypeAlias
 
 from cli.failures import Failure
-from cli.text import counted, stamp, within
-from eventstore import Entity, Event, EventLog, Instant, Kind, UnknownEntity, Version, blame, periods
+from cli.text import counted, stamp
+from eventstore import Entity, Event, EventLog, Instant, Kind, UnknownEntity, Version, blame, periods, within
 
 NEAR_PATHS: Final = 5  # that a message about an unknown one proposes
 PATTERN: Final = re.compile(r"[*?\[]")
@@ -83,9 +83,10 @@ def nothing(log: EventLog, category: str | None, key: str | None, pattern: str |
     if category is not None and pattern is not None and next(log.events(category, pattern=pattern), None) is None:
         return f"no key of {category} matches {pattern}"
     if category is not None and key is not None and path is not None:
-        versions = log.history(log.entity(category, key))
+        entity = log.entity(category, key)
+        versions = log.history(entity)
         if not periods(versions, path):
-            missing = no_field(log.entity(category, key), path, fields_of(versions))
+            missing = no_field(entity, path, fields_of(versions))
             return f"{missing}; {missing.hint}"
     return "nothing happened there"
 

@@ -103,14 +103,8 @@ def watched(directory: Path) -> dict[str, timedelta | None]:
     if not config.read(directory).sources:
         return {}
     from cli import shelf
-    from collector import load, shipped
 
-    sources = [
-        shipped()[known.name] if known.file is None else load(Path(known.file))
-        for known in shelf.listed(directory)
-        if known.watched
-    ]
-    return {resource.address: resource.every for source in sources for resource in source.resources}
+    return {resource.address: resource.every for source in shelf.watched(directory) for resource in source.resources}
 
 
 def overview(record: Record, watched: Watched, *, now: datetime) -> Overview:

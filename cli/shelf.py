@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,16 +25,32 @@ class Known(msgspec.Struct, frozen=True):
     watched: bool
 
 
+class _Shelved(NamedTuple):
+    source: Source
+    file: Path | None
+    watched: bool
+
+
 def listed(directory: Path) -> list[Known]:
     """All sources by name; one of the user's own takes the place of a shipped one of its name."""
+    return [_known(each) for each in _shelved(directory)]
+
+
+def watched(directory: Path) -> list[Source]:
+    """The sources that `orlog.toml` names, by name."""
+    return [each.source for each in _shelved(directory) if each.watched]
+
+
+def _shelved(directory: Path) -> list[_Shelved]:
     settings = config.read(directory)
-    found = {name: _known(source, None, watched=name in settings.sources) for name, source in shipped().items()}
+    ours = shipped()
+    found = {name: _Shelved(source, None, watched=name in settings.sources) for name, source in ours.items()}
     for path in config.source_files(settings, directory):
         source = load(path)
-        found[source.name] = _known(source, path, watched=True)
-    missing = [each for each in settings.sources if not each.endswith(".toml") and each not in shipped()]
+        found[source.name] = _Shelved(source, path, watched=True)
+    missing = [each for each in settings.sources if not each.endswith(".toml") and each not in ours]
     if missing:
-        hint = f"shipped are: {', '.join(shipped())}; a source of your own is named by its file, as my.toml"
+        hint = f"shipped are: {', '.join(ours)}; a source of your own is named by its file, as my.toml"
         raise Failure(f"{directory / config.FILE}: there is no source {missing[0]!r}", hint=hint)
     return [found[name] for name in sorted(found)]
 
@@ -54,9 +71,9 @@ def table(known: Sequence[Known], paper: Paper) -> Iterator[bytes]:
     return forms.table(header, lines, paper)
 
 
-def _known(source: Source, path: Path | None, *, watched: bool) -> Known:
-    names = tuple(resource.address for resource in source.resources)
-    return Known(source.name, None if path is None else str(path), names, watched)
+def _known(each: _Shelved) -> Known:
+    names = tuple(resource.address for resource in each.source.resources)
+    return Known(each.source.name, None if each.file is None else str(each.file), names, each.watched)
 
 
 def _shipped_text(name: str) -> bytes:

@@ -84,8 +84,3 @@ def _cells(character: str) -> int:
     if unicodedata.category(character) in _NO_WIDTH:
         return 0
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-def within(path: str, pointer: str) -> bool:
-    """Whether a path is that of a JSON Pointer, or below it."""
-    return path == pointer or path.startswith(f"{pointer}/")

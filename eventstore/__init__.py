@@ -32,7 +32,7 @@ from eventstore.errors import (
     UnknownSync,
     Unreadable,
 )
-from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, resolve
+from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, resolve, within
 from eventstore.following import Follower
 from eventstore.log import EventLog
 from eventstore.model import (
@@ -144,4 +144,5 @@ __all__ = [
     "standing_alerts",
     "to_ms",
     "verify",
+    "within",
 ]

@@ -11,7 +11,7 @@ import msgspec
 from eventstore import generations, names, replay
 from eventstore.canonical import JSON, Document
 from eventstore.errors import LogRebuilt, PatchError, Unreadable
-from eventstore.fields import ABSENT, FieldChange, field_changes, tokens, value_at
+from eventstore.fields import ABSENT, FieldChange, field_changes, tokens, value_at, within
 from eventstore.model import Event, Kind
 from eventstore.patch import same
 from eventstore.patch.pointer import split
@@ -38,7 +38,7 @@ class Change(msgspec.Struct, frozen=True):
         if path is None:
             return changes
         before, after = self.at(tokens(path))
-        about = [each for each in changes if _within(each.path, path) or _within(path, each.path)]
+        about = [each for each in changes if within(each.path, path) or within(path, each.path)]
         return about or ([] if same(before, after) else [FieldChange(path, before, after)])
 
     def at(self, place: tuple[str, ...]) -> tuple[JSON, JSON]:
@@ -102,10 +102,6 @@ def may_concern(event: Event, place: tuple[str, ...]) -> bool:
     except (KeyError, TypeError, PatchError, Unreadable):
         return True  # damaged: whoever applies it says so
     return any(_meet(each, place) for each in named)
-
-
-def _within(path: str, pointer: str) -> bool:
-    return path == pointer or path.startswith(f"{pointer}/")
 
 
 def _meet(named: list[str], place: tuple[str, ...]) -> bool:

@@ -9,7 +9,6 @@ import click
 from cli import options, output
 from cli.lazy import Command
 from cli.options import Format
-from cli.text import within
 
 if TYPE_CHECKING:
     from eventstore import Instant
@@ -40,6 +39,7 @@ def blame(category: str, key: str, at: Instant | None, path: str | None, format_
     from cli import lookup
     from cli.render import blames, forms
     from eventstore import blame as blamed
+    from eventstore import within
 
     with options.open_record() as record, record.snapshot():
         entity = lookup.find(record.log, category, key)

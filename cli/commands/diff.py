@@ -32,7 +32,7 @@ DIFFERENT: Final = 3
 @click.option("--exit-code", "tell", is_flag=True, help="Exit with 3 where anything differs, otherwise 0.")
 @options.output_format()
 @options.data()
-def diff(  # one for each thing on the command line
+def diff(
     category: str | None,
     key: str | None,
     before: Instant,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from eventstore.fields.blame import Blame, blame
 from eventstore.fields.changes import FieldChange, field_changes
 from eventstore.fields.periods import Period, periods
-from eventstore.fields.places import ABSENT, resolve, tokens, value_at
+from eventstore.fields.places import ABSENT, resolve, tokens, value_at, within
 
 __all__ = [
     "ABSENT",
@@ -21,4 +21,5 @@ __all__ = [
     "resolve",
     "tokens",
     "value_at",
+    "within",
 ]

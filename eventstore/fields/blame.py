@@ -50,7 +50,7 @@ def blame(versions: Iterable[Version]) -> list[Blame]:
         after = ABSENT if version.content is None else version.content.value
         if after is ABSENT:
             origins = None
-        elif origins is None or document is ABSENT:
+        elif origins is None:
             origins = _fresh(after, _Origin(version.event, ABSENT), 0)
         else:
             origins = _carried(document, after, origins, version.event, 0)

@@ -42,6 +42,11 @@ def value_at(document: JSON, place: tuple[str, ...]) -> JSON:
     return document
 
 
+def within(path: str, pointer: str) -> bool:
+    """Whether a field's path is that of a JSON Pointer, or below it."""
+    return path == pointer or path.startswith(f"{pointer}/")
+
+
 def aligned(before: list[JSON], after: list[JSON]) -> list[int | None]:
     """Where each element of `after` stands in `before`, None for a new one.
 

@@ -131,6 +131,7 @@ PINNED: dict[str, list[str]] = {
         "standing_alerts",
         "to_ms",
         "verify",
+        "within",
     ],
 }
 
