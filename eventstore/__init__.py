@@ -34,8 +34,10 @@ from eventstore.errors import (
 )
 from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, resolve, within
 from eventstore.following import Follower
+from eventstore.lock import WriterLock
 from eventstore.log import EventLog
 from eventstore.model import (
+    Asked,
     Attempt,
     Category,
     Cause,
@@ -48,7 +50,9 @@ from eventstore.model import (
     Listing,
     Occurrence,
     Recorded,
+    Repeat,
     Request,
+    Result,
     Rules,
     Scope,
     State,
@@ -62,7 +66,7 @@ from eventstore.patch import Patch, apply, compose, diff
 from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
-from eventstore.survey import Alert, Sizes, Staleness, Standing, Totals, standing_alerts
+from eventstore.survey import Alert, ClockDoubt, Disk, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
 from eventstore.verification import Finding, verify
 from eventstore.walk import Change
 
@@ -71,6 +75,7 @@ __all__ = [
     "JSON",
     "Alert",
     "Archive",
+    "Asked",
     "Attempt",
     "BeyondHead",
     "Blame",
@@ -80,8 +85,10 @@ __all__ = [
     "Cause",
     "Change",
     "Changed",
+    "ClockDoubt",
     "Comparison",
     "Damaged",
+    "Disk",
     "DiskFull",
     "Document",
     "Entity",
@@ -112,7 +119,9 @@ __all__ = [
     "Record",
     "RecordBusy",
     "Recorded",
+    "Repeat",
     "Request",
+    "Result",
     "Rules",
     "RulesDiffer",
     "Scope",
@@ -130,12 +139,14 @@ __all__ = [
     "UnknownSync",
     "Unreadable",
     "Version",
+    "WriterLock",
     "apply",
     "blame",
     "canonical_bytes",
     "compare",
     "compose",
     "diff",
+    "disk_of",
     "field_changes",
     "from_ms",
     "parse",

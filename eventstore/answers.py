@@ -51,6 +51,13 @@ class Answers:
         """Digest and size, by number, of answers that are not written yet."""
         return {each.stored.id: (each.digest, each.size) for each in self._pending.values()}
 
+    def known(self, number: int) -> tuple[str | None, int | None]:
+        """Digest (hexadecimal) and size of an answer, None where it is missing."""
+        if self._pending and number in (pending := self.pending):
+            return pending[number][0].hex(), pending[number][1]
+        row = self._db.execute("SELECT hash, size FROM answer WHERE id = ?", (number,)).fetchone()
+        return (None, None) if row is None else (row[0].hex(), row[1])
+
     def store(self, body: bytes, previous: Stored | None) -> Stored:
         """Keep `body`, as a delta against `previous` where that pays; bytes that are kept already are found again."""
         digest = hashlib.sha256(body).digest()

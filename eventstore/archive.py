@@ -1,29 +1,32 @@
 """The archive: the journal of all input, append-only.
 
 Each sync is opened with its plan and the rules of its resources, takes attempts as they arrive, and is closed with the
-time its answers were in. Answers are kept byte for byte, once per content, as zstd deltas against the previous answer
-of their scope. Nothing here knows what an answer means.
+time its answers were in; then its attempts are packed. Answers are kept byte for byte, once per content, as zstd deltas
+against the previous answer of their scope. Nothing here knows what an answer means.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from eventstore import chain
-from eventstore.answers import Answers, Stored
+from eventstore import chain, schema
+from eventstore.answers import Answers
+from eventstore.attempts import Attempts, Came
 from eventstore.canonical import JSON, canonical, parse
 from eventstore.errors import Damaged, UnknownAttempt, UnknownSync
-from eventstore.model import Attempt, Cause, Request, Rules, Scope, Sync, from_ms, to_ms
+from eventstore.intake import Intake
+from eventstore.model import Asked, Attempt, Cause, Request, Rules, Scope, Sync, from_ms, to_ms
+from eventstore.packing import Row, encode
 
-_ATTEMPT: Final = """
-SELECT a.id, a.sync, s.source, s.resource, s.params, a.requested_at, a.received_at, a.status, w.hash, w.size, a.error,
-       a.headers, a.answer
-FROM attempt a JOIN scope s ON s.id = a.scope LEFT JOIN answer w ON w.id = a.answer
+_SYNC: Final = "SELECT id, cause, opened_at, at, interrupted, version, plan, report FROM sync"
+_ASKED: Final = """
+SELECT c.source, c.resource, c.params, a.sync, s.opened_at, a.attempt
+FROM scope c JOIN asked a ON a.scope = c.id JOIN sync s ON s.id = a.sync WHERE c.source = ? AND c.resource = ?
+ORDER BY c.id
 """
-_SYNC: Final = "SELECT id, cause, opened_at, at, interrupted, version, plan FROM sync"
 
 
 class Archive:
@@ -32,9 +35,16 @@ class Archive:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._answers = Answers(connection)
+        self.attempt_rows = Attempts(connection)
         self._scopes: dict[Scope, int] = {}
+        self._named: dict[int, Scope] = {}
         self._rules: dict[str, int] = {}
-        self._last: dict[int, Stored] = {}  # answer of each scope
+        self._intake = Intake(connection, self._answers, self.attempt_rows)
+
+    @property
+    def news(self) -> int:
+        """How many answers were added that are not what their scope had brought before."""
+        return self._intake.news
 
     # -- writing
 
@@ -62,80 +72,84 @@ class Archive:
     def add(self, sync: int, requests: Sequence[Request]) -> list[int]:
         """Archive attempts of an open sync, in order; return their ids.
 
-        Bodies are compressed in the background and written by `flush`, at the latest when the transaction ends.
+        Bodies are compressed in the background and written by `flush`, at the latest when the transaction ends. A
+        request of status 304 confirms what the scope's attempt before it brought.
         """
-        first = self._next("attempt")
-        rows = [self._attempt_row(first + n, sync, request) for n, request in enumerate(requests)]
-        self._db.executemany(
-            "INSERT INTO attempt (id, sync, scope, requested_at, received_at, status, answer, error, headers) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
-        return [row[0] for row in rows]
+        return self._intake.add(sync, [(self.scope_id(request.scope), request) for request in requests])
 
-    def close_sync(self, sync: int, *, at: datetime, interrupted: bool = False) -> None:
-        """Close a sync: its answers were in at `at`. What it holds is sealed by a digest."""
-        self._db.execute("UPDATE sync SET at = ?, interrupted = ? WHERE id = ?", (to_ms(at), int(interrupted), sync))
-        digest = chain.digest(chain.sync_lines(self._db, sync, self._answers.pending))
+    def close_sync(self, sync: int, *, at: datetime, interrupted: bool = False, report: JSON = None) -> None:
+        """Close a sync: its answers were in at `at`. Its attempts are packed; a digest seals all that it holds."""
+        rows = self.attempt_rows.block(sync).rows
+        opened_at = self._db.execute("SELECT opened_at FROM sync WHERE id = ?", (sync,)).fetchone()[0]
+        self._db.execute(
+            "UPDATE sync SET at = ?, interrupted = ?, report = ?, attempts = ? WHERE id = ?",
+            (
+                to_ms(at),
+                int(interrupted),
+                None if report is None else canonical(report).decode(),
+                encode(rows, opened_at) if rows else None,
+                sync,
+            ),
+        )
+        self._intake.packed(sync)
+        self._db.executemany(
+            "INSERT INTO asked (scope, sync, attempt) VALUES (?, ?, ?) "
+            "ON CONFLICT (scope) DO UPDATE SET sync = excluded.sync, attempt = excluded.attempt",
+            [(row.scope, sync, row.id) for row in rows],
+        )
+        digest = chain.digest(chain.sync_lines(self._db, sync, self.attempt_rows, self._answers.pending))
         self._db.execute("UPDATE sync SET digest = ? WHERE id = ?", (digest, sync))
+        self.attempt_rows.verdict_given()
 
     def flush(self) -> None:
-        """Write the bodies that were still being compressed."""
+        """Write the bodies that were still being compressed, and the attempts of syncs that stay open."""
         self._answers.flush()
+        self._intake.flush()
 
     def forget(self) -> None:
         """Drop everything remembered: what a transaction wrote was rolled back."""
         self._answers.forget()
+        self.attempt_rows.forget()
         self._scopes.clear()
+        self._named.clear()
         self._rules.clear()
-        self._last.clear()
-
-    def _attempt_row(self, attempt: int, sync: int, request: Request) -> tuple[Any, ...]:
-        scope = self.scope_id(request.scope)
-        answer = None if request.body is None else self._store(scope, request.body)
-        headers = canonical(dict(request.headers)).decode() if request.headers else None
-        times = to_ms(request.requested_at), to_ms(request.received_at)
-        return (attempt, sync, scope, *times, request.status, answer, request.error, headers)
-
-    def _store(self, scope: int, body: bytes) -> int:
-        self._last[scope] = stored = self._answers.store(body, self._last_stored(scope))
-        return stored.id
-
-    def _last_stored(self, scope: int) -> Stored | None:
-        if scope not in self._last:
-            row = self._db.execute(
-                "SELECT w.id, w.depth FROM attempt a JOIN answer w ON w.id = a.answer "
-                "WHERE a.scope = ? AND a.answer IS NOT NULL ORDER BY a.id DESC LIMIT 1",
-                (scope,),
-            ).fetchone()
-            if row is None:
-                return None
-            self._last[scope] = Stored(*row)
-        return self._last[scope]
+        self._intake.forget()
 
     def scope_id(self, scope: Scope) -> int:
         """The number of a scope, given on first use."""
+        number = self.find_scope(scope)
+        if number is None:
+            number = self._scopes[scope] = self._next("scope")
+            self._db.execute(
+                "INSERT INTO scope (id, source, resource, params) VALUES (?, ?, ?, ?)", (number, *_stored(scope))
+            )
+        return number
+
+    def find_scope(self, scope: Scope) -> int | None:
+        """The number of a scope, None where nothing was ever archived of it."""
         if scope not in self._scopes:
-            params = canonical(dict(scope.params)).decode()
-            values = scope.source, scope.resource, params
-            row = self._db.execute(
-                "SELECT id FROM scope WHERE source = ? AND resource = ? AND params = ?", values
-            ).fetchone()
+            query = "SELECT id FROM scope WHERE source = ? AND resource = ? AND params = ?"
+            row = self._db.execute(query, _stored(scope)).fetchone()
             if row is None:
-                row = (self._next("scope"),)
-                self._db.execute(
-                    "INSERT INTO scope (id, source, resource, params) VALUES (?, ?, ?, ?)", (*row, *values)
-                )
+                return None
             self._scopes[scope] = row[0]
         return self._scopes[scope]
 
     def _rules_id(self, rules: Rules) -> int:
+        """The number of rules, given on first use."""
+        number = self.find_rules(rules)
+        if number is None:
+            number = self._rules[rules.hash] = self._next("rules")
+            values = number, bytes.fromhex(rules.hash), rules.text
+            self._db.execute("INSERT INTO rules (id, hash, text) VALUES (?, ?, ?)", values)
+        return number
+
+    def find_rules(self, rules: Rules) -> int | None:
+        """The number of rules, None where no sync went by them."""
         if rules.hash not in self._rules:
-            digest = bytes.fromhex(rules.hash)
-            row = self._db.execute("SELECT id FROM rules WHERE hash = ?", (digest,)).fetchone()
+            row = self._db.execute("SELECT id FROM rules WHERE hash = ?", (bytes.fromhex(rules.hash),)).fetchone()
             if row is None:
-                row = (self._next("rules"),)
-                self._db.execute("INSERT INTO rules (id, hash, text) VALUES (?, ?, ?)", (*row, digest, rules.text))
+                return None
             self._rules[rules.hash] = row[0]
         return self._rules[rules.hash]
 
@@ -159,6 +173,8 @@ class Archive:
     def syncs(self, *, cause: Cause | None = None) -> Iterator[Sync]:
         """Syncs in the order in which they were opened: all, or those of one cause."""
         where, values = ("", ()) if cause is None else ("WHERE cause = ?", (cause.value,))
+        if cause in {Cause.RULES, Cause.VERDICT}:  # for SQLite to see that their index will do
+            where = f"{where} AND {schema.ASKING_NOTHING}"
         for row in self._db.execute(f"{_SYNC} {where} ORDER BY id", values).fetchall():
             yield self._sync(row)
 
@@ -167,40 +183,122 @@ class Archive:
         return [self._sync(row) for row in self._db.execute(f"{_SYNC} WHERE at IS NULL ORDER BY id").fetchall()]
 
     def last_at(self) -> datetime | None:
-        """The latest time at which a sync's answers were in, None before the first."""
-        row = self._db.execute("SELECT max(at) FROM sync").fetchone()
+        """The latest time at which a sync's answers were in, None before the first. Clocks in doubt do not count."""
+        row = self._db.execute(
+            """SELECT max(at) FROM sync WHERE report IS NULL OR instr(report, '"doubt"') = 0"""
+        ).fetchone()
         return None if row[0] is None else from_ms(row[0])
 
     def attempts(self, sync: int) -> list[Attempt]:
         """The attempts of a sync, in the order in which they were archived."""
-        return [self._attempt(row) for row in self._db.execute(f"{_ATTEMPT} WHERE a.sync = ? ORDER BY a.id", (sync,))]
+        return [self._attempt(sync, row, page) for row, page in self.attempt_rows.block(sync).pages()]
 
     def attempt(self, attempt: int) -> Attempt:
         """One attempt. Raises `UnknownAttempt`."""
-        row = self._db.execute(f"{_ATTEMPT} WHERE a.id = ?", (attempt,)).fetchone()
-        if row is None:
-            raise UnknownAttempt(f"there is no attempt {attempt}")
-        return self._attempt(row)
+        sync, row = self.attempt_rows.row(attempt)
+        return self._attempt(sync, row, self.attempt_rows.block(sync).page(row))
 
     def answer(self, attempt: int) -> bytes:
-        """The exact bytes that an attempt brought. Raises `UnknownAttempt` where it brought none, `Damaged`."""
-        row = self._db.execute("SELECT answer, error FROM attempt WHERE id = ?", (attempt,)).fetchone()
-        if row is None or row[0] is None:
-            why = f"brought no answer: {row[1] or 'no reason was kept'}" if row else "does not exist"
-            raise UnknownAttempt(f"attempt {attempt} {why}")
-        return self._answers.body(row[0])
+        """The exact bytes that an attempt brought, or confirmed.
 
-    def last_attempts(self, source: str, resource: str) -> list[int]:
-        """Of each scope of a resource the last attempt that brought an answer and no error, by scope."""
-        return [
-            row[0]
-            for row in self._db.execute(
-                "SELECT (SELECT max(a.id) FROM attempt a WHERE a.scope = s.id AND a.answer IS NOT NULL "
-                "AND (a.status IS NULL OR a.status BETWEEN 200 AND 299)) AS last "
-                "FROM scope s WHERE s.source = ? AND s.resource = ? AND last IS NOT NULL ORDER BY s.params",
-                (source, resource),
+        Raises `UnknownAttempt` where it brought none, `Damaged`.
+        """
+        row, came = self._came(attempt)
+        if came is None:
+            raise UnknownAttempt(f"attempt {attempt} brought no answer: {row.error or 'no reason was kept'}")
+        return self._answers.body(came.answer)
+
+    def status(self, attempt: int) -> int | None:
+        """The status that an attempt's answer came with; of a 304 that of the answer that it confirms."""
+        row, came = self._came(attempt)
+        return row.status if came is None else came.status
+
+    def _came(self, attempt: int) -> tuple[Row, Came | None]:
+        sync, row = self.attempt_rows.row(attempt)
+        page = self.attempt_rows.block(sync).page(row)
+        return row, self.attempt_rows.came(row.scope, page, attempt) if row.answered else None
+
+    def asked(self, resource: str) -> dict[Scope, Asked]:
+        """When each scope of a resource (`SOURCE.RESOURCE`) was last asked, the longest known first.
+
+        What an open sync asks counts once it is closed.
+        """
+        rows = self._db.execute(_ASKED, _halves(resource))
+        return {
+            Scope.of(source, name, parse(params)): Asked(sync, from_ms(opened_at), attempt)
+            for source, name, params, sync, opened_at, attempt in rows
+        }
+
+    def outcomes(self, sync: int) -> list[tuple[datetime, int | None]]:
+        """When each attempt of a sync that asked a host was over, and the status that came, if any."""
+        rows = self.attempt_rows.block(sync).rows
+        shift = self.attempt_rows.shift(sync)
+        return [(from_ms(row.received_at + shift), row.status) for row in rows if row.tries]
+
+    def last_asked(self, scope: Scope) -> Asked | None:
+        """When one scope was last asked, None where it never was."""
+        row = self._db.execute(
+            "SELECT a.sync, s.opened_at, a.attempt FROM scope c JOIN asked a ON a.scope = c.id "
+            "JOIN sync s ON s.id = a.sync WHERE c.source = ? AND c.resource = ? AND c.params = ?",
+            _stored(scope),
+        ).fetchone()
+        return None if row is None else Asked(row[0], from_ms(row[1]), row[2])
+
+    def last_syncs(self, resources: Sequence[str], *, limit: int) -> list[int]:
+        """The newest closed syncs that asked for any of these resources, the newest first."""
+        found: set[int] = set()
+        for resource in resources:
+            found.update(
+                row[0]
+                for row in self._db.execute(
+                    "SELECT s.id FROM sync_rules y CROSS JOIN sync s ON s.id = y.sync AND s.cause = 'sync' "
+                    "AND s.at IS NOT NULL WHERE y.resource = ? ORDER BY y.sync DESC LIMIT ?",
+                    (resource, limit),
+                )
             )
-        ]
+        return sorted(found, reverse=True)[:limit]
+
+    def last_answers(self, resource: str, syncs: Iterable[int]) -> list[list[int]]:
+        """Of each scope of a resource the attempts (pages) of the first of these syncs that all brought an answer.
+
+        By scope, in the order of their parameters; scopes that none of the syncs has an answer for are left out.
+        """
+        rows = self._db.execute(
+            "SELECT id FROM scope s WHERE source = ? AND resource = ? "
+            "AND EXISTS (SELECT 1 FROM news WHERE scope = s.id) ORDER BY params",
+            _halves(resource),
+        )
+        found: dict[int, list[int]] = {row[0]: [] for row in rows}
+        wanted = set(found)
+        for sync in syncs:
+            if not wanted:
+                break
+            pages: dict[int, list[Row]] = {}
+            for row in self.attempt_rows.block(sync).rows:
+                if row.scope in wanted:
+                    pages.setdefault(row.scope, []).append(row)
+            for scope, came in pages.items():
+                if all(row.answered and row.error is None for row in came):
+                    found[scope] = [row.id for row in came]
+                    wanted.discard(scope)
+        return [attempts for attempts in found.values() if attempts]
+
+    def same_answer(self, scope: Scope, one: int, other: int) -> bool:
+        """Whether two attempts for a scope brought the same answer (their first page of it)."""
+        number = self.find_scope(scope)
+        return number is not None and self.attempt_rows.same_answer(number, one, other)
+
+    def clock_doubts(self) -> list[Sync]:
+        """Syncs that wait for a verdict: their clock was not believed, so that they are archived only."""
+        accepted = {sync.plan["accept"] for sync in self.syncs(cause=Cause.VERDICT) if "accept" in sync.plan}
+        rows = self._db.execute(f"""{_SYNC} WHERE instr(report, '"doubt"') > 0 ORDER BY id""").fetchall()
+        return [self._sync(row) for row in rows if row[0] not in accepted]
+
+    def validators(self, attempt: int) -> dict[str, str]:
+        """The headers of a conditional request for what an attempt brought (RFC 9110, section 13.1)."""
+        headers = self.attempt(attempt).headers
+        names = {"ETag": "If-None-Match", "Last-Modified": "If-Modified-Since"}
+        return {names[name]: value for name, value in headers.items() if name in names}
 
     def rules(self, resource: str) -> Rules | None:
         """The rules that govern a resource (`SOURCE.RESOURCE`) since its last sync, None before the first."""
@@ -231,6 +329,15 @@ class Archive:
         )
         return frozenset(row[0] for row in rows)
 
+    def scope(self, number: int) -> Scope:
+        """The scope of a number. Raises `Damaged`."""
+        if number not in self._named:
+            row = self._db.execute("SELECT source, resource, params FROM scope WHERE id = ?", (number,)).fetchone()
+            if row is None:
+                raise Damaged(f"scope {number} is missing")
+            self._named[number] = Scope.of(row[0], row[1], parse(row[2]))
+        return self._named[number]
+
     def sizes(self) -> dict[str, int]:
         """`answers`: distinct contents; `bytes`: theirs as they came; `stored`: theirs as they are kept."""
         row = self._db.execute("SELECT count(*), coalesce(sum(size), 0), coalesce(sum(length(body)), 0) FROM answer")
@@ -241,24 +348,43 @@ class Archive:
             "SELECT y.resource, lower(hex(r.hash)) FROM sync_rules y JOIN rules r ON r.id = y.rules WHERE y.sync = ?",
             (row[0],),
         )
-        at = None if row[3] is None else from_ms(row[3])
+        shift = self.attempt_rows.shift(row[0])
         return Sync(
-            row[0], Cause(row[1]), from_ms(row[2]), at, bool(row[4]), row[5], parse(row[6]), dict(rules.fetchall())
+            row[0],
+            Cause(row[1]),
+            from_ms(row[2] + shift),
+            None if row[3] is None else from_ms(row[3] + shift),
+            bool(row[4]),
+            row[5],
+            parse(row[6]),
+            dict(rules.fetchall()),
+            None if row[7] is None else parse(row[7]),
         )
 
-    def _attempt(self, row: tuple[Any, ...]) -> Attempt:
-        number, sync, source, resource, params, requested, received, status, digest, size, error, headers, answer = row
-        if answer is not None and digest is None:  # it is still being compressed
-            digest, size = self._answers.pending[answer]
+    def _attempt(self, sync: int, row: Row, page: int) -> Attempt:
+        came = self.attempt_rows.came(row.scope, page, row.id) if row.answered else None
+        digest, size = (None, None) if came is None else self._answers.known(came.answer)
+        shift = self.attempt_rows.shift(sync)
         return Attempt(
-            number,
+            row.id,
             sync,
-            Scope.of(source, resource, parse(params)),
-            from_ms(requested),
-            from_ms(received),
-            status,
-            None if digest is None else digest.hex(),
+            self.scope(row.scope),
+            from_ms(row.requested_at + shift),
+            from_ms(row.received_at + shift),
+            row.status,
+            digest,
             size,
-            error,
-            {} if headers is None else parse(headers),
+            row.error,
+            row.own_headers if came is None else {**came.headers, **row.own_headers},
+            row.url,
+            row.tries,
         )
+
+
+def _stored(scope: Scope) -> tuple[str, str, str]:
+    return scope.source, scope.resource, canonical(dict(scope.params)).decode()
+
+
+def _halves(resource: str) -> tuple[str, str]:
+    source, _, name = resource.partition(".")
+    return source, name

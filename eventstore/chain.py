@@ -16,31 +16,40 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from eventstore.attempts import Attempts
+
 Line: TypeAlias = tuple[str | int | bytes | None, ...]
 
 FIRST_ROOT: Final = bytes(32)
 
 _encode = msgspec.json.Encoder().encode
 
-_SYNC: Final = "SELECT 'sync', id, cause, opened_at, at, interrupted, version, plan FROM sync WHERE id = ?"
+_SYNC: Final = "SELECT 'sync', id, cause, opened_at, at, interrupted, version, plan, report FROM sync WHERE id = ?"
 _RULES: Final = """
 SELECT 'rules', y.resource, lower(hex(r.hash)) FROM sync_rules y JOIN rules r ON r.id = y.rules
 WHERE y.sync = ? ORDER BY y.resource
 """
-_ATTEMPTS: Final = """
-SELECT a.answer, a.id, s.source, s.resource, s.params, a.requested_at, a.received_at, a.status, lower(hex(w.hash)),
-       w.size, a.error, a.headers
-FROM attempt a LEFT JOIN scope s ON s.id = a.scope LEFT JOIN answer w ON w.id = a.answer
-WHERE a.sync = ? ORDER BY a.id
-"""
+_SCOPE: Final = "SELECT source, resource, params FROM scope WHERE id = ?"
+_ANSWER: Final = "SELECT lower(hex(hash)), size FROM answer WHERE id = ?"
 _ENTRY: Final = """
 SELECT 'recorded', n.generation, n.sync, lower(hex(s.digest)), n.observed_at, n.seq, n.status, n.appeared, n.changed,
        n.disappeared, n.unchanged
 FROM entry n LEFT JOIN sync s ON s.id = n.sync WHERE n.id = ?
 """
 _LISTINGS: Final = """
-SELECT 'listing', s.source, s.resource, s.params, l.attempt, l.complete
-FROM listing_{g} l LEFT JOIN scope s ON s.id = l.scope WHERE l.entry = ? ORDER BY s.source, s.resource, s.params
+SELECT 'listing', s.source, s.resource, s.params, l.attempt, l.complete, lower(hex(r.hash)), l.settled
+FROM listing_{g} l LEFT JOIN scope s ON s.id = l.scope LEFT JOIN rules r ON r.id = l.rules
+WHERE l.entry = ? ORDER BY s.source, s.resource, s.params
+"""
+_REPEATS: Final = "SELECT 'repeat', page, mask FROM repeat_{g} WHERE entry = ? ORDER BY page"
+_DISTURBED: Final = """
+SELECT 'disturbed', s.source, s.resource, s.params FROM disturbed_{g} d LEFT JOIN scope s ON s.id = d.scope
+WHERE d.entry = ? ORDER BY s.source, s.resource, s.params
+"""
+_RESULTS: Final = """
+SELECT 'result', r.resource, r.status, r.asked, r.listed, r.complete, r.doubted
+FROM entry n JOIN sync_rules y ON y.sync = n.sync JOIN result_{g} r ON r.resource = y.resource AND r.entry = n.id
+WHERE n.id = ? ORDER BY r.resource
 """
 _CATEGORIES: Final = """
 SELECT 'category', id, source, name, resource FROM category_{g} WHERE entry = ? ORDER BY id
@@ -55,7 +64,7 @@ SELECT 'unread', s.source, s.resource, s.params, u.key FROM unread_{g} u LEFT JO
 WHERE u.entry = ? ORDER BY s.source, s.resource, s.params, u.key
 """
 _UNCONFIRMED: Final = """
-SELECT 'unconfirmed', c.source, c.name, t.key
+SELECT 'unconfirmed', c.source, c.name, t.key, u.doubted
 FROM unconfirmed_{g} u LEFT JOIN entity_{g} t ON t.id = u.entity LEFT JOIN category_{g} c ON c.id = t.category
 WHERE u.entry = ? ORDER BY c.source, c.name, t.key
 """
@@ -85,21 +94,35 @@ def next_root(previous: bytes, entry_digest: bytes) -> bytes:
 
 
 def sync_lines(
-    db: sqlite3.Connection, sync: int, pending: Mapping[int, tuple[bytes, int]] | None = None
+    db: sqlite3.Connection, sync: int, attempts: Attempts, pending: Mapping[int, tuple[bytes, int]] | None = None
 ) -> Iterator[Line]:
     """All that the archive holds of a sync. `pending`: digest and size of answers that are not written yet, by id."""
     yield from db.execute(_SYNC, (sync,))
     yield from db.execute(_RULES, (sync,))
-    for answer, *attempt in db.execute(_ATTEMPTS, (sync,)):
-        if pending and answer in pending:
-            attempt[7], attempt[8] = pending[answer][0].hex(), pending[answer][1]
-        yield ("attempt", *attempt)
+    for row, page in attempts.block(sync).pages():
+        scope = db.execute(_SCOPE, (row.scope,)).fetchone() or (None, None, None)
+        came = attempts.came(row.scope, page, row.id) if row.answered else None
+        answer: tuple[str | None, int | None] = (None, None)
+        if came is not None and pending and came.answer in pending:
+            answer = pending[came.answer][0].hex(), pending[came.answer][1]
+        elif came is not None:
+            answer = db.execute(_ANSWER, (came.answer,)).fetchone() or answer
+        headers = row.own_headers if came is None else {**came.headers, **row.own_headers}
+        times = row.requested_at, row.received_at
+        status = row.status, None if came is None else came.status
+        failure = row.error, row.url, row.tries
+        yield ("attempt", row.id, *scope, *times, *status, int(row.answered), *answer, *failure, _sorted(headers))
+
+
+def _sorted(headers: Mapping[str, str]) -> str:
+    return _encode(sorted(headers.items())).decode()
 
 
 def entry_lines(db: sqlite3.Connection, generation: int, entry: int, first: int, last: int) -> Iterator[Line]:
     """All that recording made of a sync in one generation. Its events are those with `first < seq <= last`."""
     yield from db.execute(_ENTRY, (entry,))
-    for query in (_LISTINGS, _CATEGORIES, _SIGHTINGS, _UNCONFIRMED, _UNREAD, _ISSUES):
+    queries = _LISTINGS, _REPEATS, _DISTURBED, _RESULTS, _CATEGORIES, _SIGHTINGS, _UNCONFIRMED, _UNREAD, _ISSUES
+    for query in queries:
         yield from db.execute(query.format(g=generation), (entry,))
     for body, *event in db.execute(_EVENTS.format(g=generation), (first, last, entry)):
         # the body's own hash too: a patch could be altered and still lead to the same document

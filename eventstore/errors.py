@@ -38,7 +38,7 @@ class EventStoreError(Exception):
 
 
 class NoRecord(EventStoreError):
-    hint = "`orlog init` makes an empty record, `orlog import git` fills one"
+    hint = "`orlog init` makes an empty record; `orlog sync`, `orlog run` and `orlog import` fill one"
 
 
 class NotARecord(EventStoreError):

@@ -82,6 +82,19 @@ class Heads:
             known.content, known.patches, known.patch_bytes = folded.content, folded.patches, folded.patch_bytes
         return known.content
 
+    def doubted(self, entity: EntityKey) -> bool:
+        """See `fold.Live`."""
+        known = self._known[entity]
+        if known.head is None:
+            return False
+        g = self._generation
+        row = self._db.execute(
+            f"SELECT 1 FROM unconfirmed_{g} WHERE entity = ? AND doubted = 1 AND entry = "
+            f"(SELECT max(entry) FROM listing_{g} WHERE scope = ? AND complete = 1)",
+            (known.id, known.head.scope),
+        ).fetchone()
+        return row is not None
+
     def known(self, entity: EntityKey) -> Known | None:
         """An entity as the log knows it, None where it never held it."""
         known = self._known.get(entity)

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from eventstore import confirmation, generations, names, replay, sqlite
 from eventstore.archive import Archive
-from eventstore.canonical import Document, parse
-from eventstore.errors import BrokenHistory
+from eventstore.canonical import JSON, Document
+from eventstore.errors import BrokenHistory, UnknownCategory
 from eventstore.fields import tokens
 from eventstore.model import (
     Category,
@@ -27,6 +27,7 @@ from eventstore.model import (
     Kind,
     Listing,
     Recorded,
+    Repeat,
     Rules,
     Scope,
     State,
@@ -35,7 +36,7 @@ from eventstore.model import (
     from_ms,
 )
 from eventstore.positions import Instant, Position, find_position, rules_at
-from eventstore.recorder import Recorder
+from eventstore.recorder import Learned, Recorder
 from eventstore.selection import Selection
 from eventstore.walk import Change, Walk, concerns, may_concern
 
@@ -56,22 +57,49 @@ class EventLog:
         self._path = path
         self._fixed = generation
         self._recorder: Recorder | None = None
-        self._scopes: dict[int, Scope] = {}
 
     # -- writing
 
     def record(
-        self, sync: int, listings: Sequence[Listing], *, issues: Sequence[Issue] = (), status: Status = Status.SUCCESS
+        self,
+        sync: int,
+        listings: Sequence[Listing],
+        *,
+        repeats: Sequence[Repeat] = (),
+        issues: Sequence[Issue] = (),
+        status: Status | None = None,
+        believed: bool = False,
     ) -> Recorded:
         """Append what the listings of a closed sync say, as events that carry one `observed_at`, and commit a root.
 
-        Needs the record's `transaction()`. A sync that is not later than the head gets the head's time plus 1 ms; to
-        lay older ones down in their place is `rebuild`'s work. Raises `CategoryTaken`.
+        `repeats` are scopes whose answer says what it said before (see `settled`). `status` follows from what was asked
+        and listed unless it is given. Where too much would disappear at once, nothing of that category does, and the
+        sync is partial, unless a person has said that it is so (`believed`). Needs the record's `transaction()`. A sync
+        that is not later than the head gets the head's time plus 1 ms; to lay older ones down in their place is
+        `rebuild`'s work. Raises `CategoryTaken`.
         """
         generation = self.generation
         if self._recorder is None or self._recorder.generation != generation:
             self._recorder = Recorder(self._db, self._archive, generation)
-        return self._recorder.record(sync, listings, issues, status)
+        return self._recorder.record(sync, Learned(listings, repeats, issues, status, believed))
+
+    def settled(self, scope: Scope, rules: Rules) -> int | None:
+        """The attempt that a scope's settled listing was read from by these rules, None where nothing is settled.
+
+        Settled is a complete listing of one answer, after which nothing else touched what it shows: the same answer
+        again, read by the same rules, would change nothing.
+        """
+        number = self._archive.find_scope(scope)
+        found = None if number is None else self._evidence(self.generation).settled(number)
+        if found is None or found[1] != self._archive.find_rules(rules):
+            return None
+        return found[0]
+
+    def last_listed_in(self, scope: Scope) -> int | None:
+        """The sync in which a scope was last listed, completely or not, None before the first."""
+        with self.reading() as generation:
+            number = self._archive.find_scope(scope)
+            return None if number is None else self._evidence(generation).last_listed_in(number)
 
     def begin_generation(self, rules: Mapping[str, Rules], *, made_at: datetime) -> EventLog:
         """Start the next generation, empty and seen by nobody; `rules` (by resource) are those it will be made under.
@@ -95,7 +123,6 @@ class EventLog:
     def forget(self) -> None:
         """Drop everything remembered: what a transaction wrote was rolled back, or the log is another one now."""
         self._recorder = None
-        self._scopes.clear()
 
     # -- positions
 
@@ -154,9 +181,7 @@ class EventLog:
             folded = replay.fold_entity(self._db, generation, number, position.seq)
             if folded is None:
                 return None
-            attempt = confirmation.confirming_attempt(
-                self._db,
-                generation,
+            attempt = self._evidence(generation).confirming_attempt(
                 entity=number,
                 scope=folded.scope,
                 since=folded.entry,
@@ -166,7 +191,7 @@ class EventLog:
             return State(
                 entity,
                 folded.parent,
-                self._scope(folded.scope),
+                self._archive.scope(folded.scope),
                 folded.seq,
                 from_ms(since),
                 folded.content,
@@ -183,12 +208,12 @@ class EventLog:
             source, name, number = names.find_category(self._db, generation, category)
             position = find_position(self._db, generation, at)
             folded = replay.fold_category(self._db, generation, number, position.seq)
-            confirmed = confirmation.Confirmations(self._db, generation, position.entry)
+            confirmed = confirmation.Confirmations(self._evidence(generation), position.entry)
             return {
                 row.key: State(
                     Entity(source, name, row.key),
                     row.parent,
-                    self._scope(row.scope),
+                    self._archive.scope(row.scope),
                     row.seq,
                     from_ms(row.at),
                     content,
@@ -270,6 +295,47 @@ class EventLog:
 
     # -- bookkeeping
 
+    def live_keys(self, address: str) -> list[str]:
+        """The keys of a category's live entities, in order. Raises `UnknownCategory`."""
+        with self.reading() as g:
+            number = names.find_category(self._db, g, address).id
+            rows = self._db.execute(
+                f"SELECT key FROM entity_{g} WHERE category = ? AND hash IS NOT NULL ORDER BY key", (number,)
+            )
+            return [row[0] for row in rows]
+
+    def live_documents(self, address: str) -> dict[str, JSON]:
+        """The documents of a category's live entities by key, as JSON values; empty where the category is not known."""
+        try:
+            return {key: state.document for key, state in self.catalogue(address).items()}
+        except UnknownCategory:
+            return {}
+
+    def holding(self, resource: str) -> list[Scope]:
+        """The scopes of a resource (`SOURCE.RESOURCE`) that hold live entities."""
+        source, _, name = resource.partition(".")
+        with self.reading() as g:
+            rows = self._db.execute(
+                f"SELECT DISTINCT t.scope FROM entity_{g} t JOIN scope s ON s.id = t.scope "
+                "WHERE t.hash IS NOT NULL AND s.source = ? AND s.resource = ?",
+                (source, name),
+            )
+            return [self._archive.scope(row[0]) for row in rows.fetchall()]
+
+    def seq_before(self, sync: int) -> int:
+        """The number of the last event before those of a sync; that of the last event where it is not recorded."""
+        with self.reading() as generation:
+            events = f"SELECT min(e.seq) FROM event_{generation} e JOIN entry n ON n.id = e.entry WHERE n.sync = ?"
+            first = self._db.execute(events, (sync,)).fetchone()[0]
+            return self.position().seq if first is None else int(first) - 1
+
+    def seq_of(self, sync: int) -> int:
+        """The number of the last event up to and with a sync, 0 where the sync is not recorded."""
+        with self.reading() as generation:
+            query = "SELECT seq FROM entry WHERE sync = ? AND generation = ? AND kind = 'sync'"
+            row = self._db.execute(query, (sync, generation)).fetchone()
+            return 0 if row is None else int(row[0])
+
     def entries(self, *, every_generation: bool = False) -> list[Entry]:
         """The entries of the chain, oldest first: of this generation, or of all that ever were."""
         with self.reading() as generation:
@@ -301,6 +367,23 @@ class EventLog:
         with self.reading() as generation:
             return rules_at(self._db, generation, find_position(self._db, generation, at))
 
+    def syncs_asking(self, resource: str) -> list[int]:
+        """The syncs and imports of this generation that asked for a resource (`SOURCE.RESOURCE`), the newest first."""
+        with self.reading() as generation:
+            rows = self._db.execute(
+                "SELECT n.sync FROM sync_rules y CROSS JOIN entry n ON n.sync = y.sync AND n.generation = ? "
+                "AND n.kind = 'sync' JOIN sync s ON s.id = n.sync AND s.cause IN ('sync', 'import') "
+                "WHERE y.resource = ? ORDER BY n.id DESC",
+                (generation, resource),
+            )
+            return [row[0] for row in rows]
+
+    def doubted(self, resource: str) -> frozenset[Scope]:
+        """The scopes of a resource (`SOURCE.RESOURCE`) of which the last complete listing was not believed."""
+        with self.reading() as generation:
+            scopes = (self._archive.scope(number) for number in self._evidence(generation).doubted())
+            return frozenset(scope for scope in scopes if f"{scope.source}.{scope.resource}" == resource)
+
     def recorded_syncs(self) -> frozenset[int]:
         """Ids of the syncs that are in this generation; others are only archived, until a rebuild."""
         with self.reading() as generation:
@@ -309,18 +392,13 @@ class EventLog:
 
     # -- helpers
 
-    def _scope(self, number: int) -> Scope:
-        scope = self._scopes.get(number)
-        if scope is None:
-            row = self._db.execute("SELECT source, resource, params FROM scope WHERE id = ?", (number,)).fetchone()
-            scope = self._scopes[number] = Scope.of(row[0], row[1], parse(row[2]))
-        return scope
+    def _evidence(self, generation: int) -> confirmation.Evidence:
+        return confirmation.Evidence(self._db, generation, self._archive.attempt_rows)
 
     def _confirmed(self, attempt: int | None, seq: int) -> tuple[int, datetime]:
-        row = self._db.execute("SELECT id, received_at FROM attempt WHERE id = ?", (attempt,)).fetchone()
-        if row is None:
+        if attempt is None:
             raise BrokenHistory(f"event {seq} has no attempt that confirms it", seq=seq)
-        return row[0], from_ms(row[1])
+        return attempt, from_ms(self._archive.attempt_rows.times(attempt)[1])
 
     def _events(self, wanted: Selection, *, newest_first: bool) -> Iterator[Event]:
         with self.reading() as generation:
@@ -338,7 +416,7 @@ class EventLog:
             seq,
             Entity(source, name, key),
             parent,
-            self._scope(scope),
+            self._archive.scope(scope),
             Kind(kind),
             from_ms(observed_at),
             None if not_before is None else from_ms(not_before),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -36,11 +36,12 @@ class Kind(enum.Enum):
 
 
 class Cause(enum.Enum):
-    """Why a sync was made: an API was asked, a version was imported, or the rules changed."""
+    """Why a sync was made: an API was asked, a version imported, the rules changed, or a person gave a verdict."""
 
     SYNC = "sync"
     IMPORT = "import"
     RULES = "rules"
+    VERDICT = "verdict"
 
 
 class Status(enum.Enum):
@@ -87,8 +88,10 @@ class Rules(msgspec.Struct, frozen=True):
 class Request(msgspec.Struct, frozen=True):
     """What is to be archived of one attempt: a request and what came of it.
 
-    `body` is the exact bytes of the answer, None where there was none; then `error` says why. `status` is HTTP's, or
-    what a transport means by it (404: nothing is there).
+    `body` is the exact bytes of the answer, None where there was none; then `error` says why, or `status` is 304: the
+    answer is the one that attempt `confirms` brought (None: the scope's attempt before it). `status` is HTTP's, or what
+    a transport means by it (404: nothing is there). `url` is what was asked for, kept where it failed; `tries` how
+    often it was asked for.
     """
 
     scope: Scope
@@ -98,10 +101,17 @@ class Request(msgspec.Struct, frozen=True):
     body: bytes | None = None
     error: str | None = None
     headers: Mapping[str, str] = {}
+    url: str | None = None
+    tries: int = 1
+    confirms: int | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """An archived attempt. `answer` is the SHA-256 of its bytes in hexadecimal, None where none came."""
+    """An archived attempt. `answer` is the SHA-256 of its bytes in hexadecimal, None where none came.
+
+    Of one that brought a 304 it is the answer that was confirmed, and the times are cut to the second. Times are
+    corrected where a person's verdict says that the clock was wrong.
+    """
 
     id: int
     sync: int
@@ -113,6 +123,16 @@ class Attempt(msgspec.Struct, frozen=True):
     size: int | None
     error: str | None
     headers: Mapping[str, str]
+    url: str | None = None
+    tries: int = 1
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """When a scope was last asked: by which sync, when that was opened, and by which attempt."""
+
+    sync: int
+    opened_at: datetime
+    attempt: int
 
 
 class Sync(msgspec.Struct, frozen=True):
@@ -120,7 +140,8 @@ class Sync(msgspec.Struct, frozen=True):
 
     `at` is when its answers were in (an import: the version's time), None while it is open; `interrupted` that it was
     killed and closed later with what had been archived. `version` names the imported version, so that it is imported
-    once. `rules` maps resource addresses to the hash of their rules.
+    once. `rules` maps resource addresses to the hash of their rules. `report` is what asking came to, in counts and
+    seconds, None where nobody was asked. Times are corrected as those of attempts are.
     """
 
     id: int
@@ -131,6 +152,7 @@ class Sync(msgspec.Struct, frozen=True):
     version: str | None
     plan: JSON
     rules: Mapping[str, str]
+    report: JSON = None
 
 
 class Issue(msgspec.Struct, frozen=True):
@@ -170,10 +192,41 @@ class Listing(msgspec.Struct, frozen=True):
     items: tuple[Item, ...]
     present: frozenset[str] = frozenset()
     parent: Entity | None = None
+    implausible: float | None = None
+    single: bool = True
+
+
+class Repeat(msgspec.Struct, frozen=True):
+    """An answer that is the same as the one that its scope's last settled listing was read from, by the same rules.
+
+    `read` reads it all the same: it is called where another listing of the sync shows what this scope holds.
+    """
+
+    scope: Scope
+    attempt: int
+    read: Callable[[], Listing]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """How a sync ended for one resource (`SOURCE.RESOURCE`).
+
+    Scopes that were to be asked for, that were listed, and completely; `doubted` entities would have disappeared, which
+    was not believed.
+    """
+
+    resource: str
+    status: Status
+    asked: int
+    listed: int
+    complete: int
+    doubted: int = 0
 
 
 class Recorded(msgspec.Struct, frozen=True):
-    """What recording one sync did, in entities; how many issues it found; the root it committed (hexadecimal)."""
+    """What recording one sync did, in entities; how many issues it found; the root it committed (hexadecimal).
+
+    `results` say how it ended for each resource; `doubted` entities would have disappeared, which was not believed.
+    """
 
     status: Status
     observed_at: datetime
@@ -184,6 +237,8 @@ class Recorded(msgspec.Struct, frozen=True):
     unchanged: int
     issues: int
     root: str
+    results: tuple[Result, ...] = ()
+    doubted: int = 0
 
 
 class Occurrence(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -15,6 +16,7 @@ from eventstore.archive import Archive
 from eventstore.errors import EventStoreError, NewerRecord, NoRecord, NotARecord, ReadOnlyRecord
 from eventstore.lock import WriterLock
 from eventstore.log import EventLog
+from eventstore.model import Scope, from_ms
 
 FILE: Final = "record.db"
 LOCK: Final = "writer.lock"
@@ -128,12 +130,32 @@ class Record:
         `standing_alerts` says what of it should worry somebody.
         """
         with self.snapshot():
-            return survey.standings(self._db, self.log.generation)
+            return survey.standings(self._db, self.log.generation, self.archive.attempt_rows)
 
     def staleness(self) -> list[survey.Staleness]:
         """How many live entities of each category were not confirmed when that was last tried; by address."""
         with self.snapshot():
-            return survey.staleness(self._db, self.log.generation)
+            return survey.staleness(self._db, self.log.generation, self.archive.attempt_rows)
+
+    def unheard(self, resource: str) -> dict[Scope, int]:
+        """Scopes of which nothing complete was heard when they were last asked: how often in a row, six at most."""
+        with self.snapshot():
+            counts = survey.unheard(self._db, self.log.generation, self.archive.attempt_rows, resource)
+            return {self.archive.scope(scope): count for scope, count in counts.items()}
+
+    def complete_asks(self, resource: str) -> dict[str, datetime]:
+        """When each scope of a resource was last asked and listed completely (when that sync opened).
+
+        By the scope's parameters as canonical JSON: there may be 200 000 of them.
+        """
+        with self.snapshot():
+            asks = survey.complete_asks(self._db, self.log.generation, self.archive.attempt_rows, resource)
+            return {params: from_ms(opened_at) for params, opened_at in asks.items()}
+
+    def clock_doubts(self) -> list[survey.ClockDoubt]:
+        """Syncs that are archived and not recorded, for their clock was not believed; the oldest first."""
+        with self.snapshot():
+            return [survey.clock_doubt(sync) for sync in self.archive.clock_doubts()]
 
     def close(self) -> None:
         """Close the file and let go of the lock."""

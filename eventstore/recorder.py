@@ -7,18 +7,31 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from eventstore import chain, confirmation, replay
+import msgspec
+
+from eventstore import chain, confirmation, outcome, replay
 from eventstore.archive import Archive
-from eventstore.canonical import NOTHING_DIGEST, Document, encode
+from eventstore.canonical import NOTHING_DIGEST, Document, encode, parse
 from eventstore.errors import CategoryTaken, EventStoreError
 from eventstore.fold import Decision, Draft, Head, Seen, Sighting, decide
 from eventstore.heads import Heads, Known
-from eventstore.model import Issue, Kind, Listing, Recorded, Scope, Status, from_ms
+from eventstore.model import Issue, Kind, Listing, Recorded, Repeat, Result, Scope, Status, from_ms
 from eventstore.patch import diff
 
 REQUESTED_KEPT: Final = 10_000  # attempts whose time is remembered
+
+
+class Learned(msgspec.Struct, frozen=True):
+    """What is to be recorded of a sync. See `EventLog.record`."""
+
+    listings: Sequence[Listing]
+    repeats: Sequence[Repeat] = ()
+    issues: Sequence[Issue] = ()
+    status: Status | None = None
+    believed: bool = False
 
 
 class Recorder:
@@ -31,50 +44,84 @@ class Recorder:
         self._heads = Heads(db, generation)
         self._categories: dict[tuple[str, str], int] = {}
         self._owners: dict[tuple[str, str], str] = {}  # resources, by category
-        self._confirmed = confirmation.Confirmations(db, generation, 0)  # before the entry that is being written
+        self._evidence = confirmation.Evidence(db, generation, archive.attempt_rows)
+        self._confirmed = confirmation.Confirmations(self._evidence, 0)  # before the entry that is being written
+        self._rebuilt = _rules_of_rebuild(db, generation)
         self._events_since: dict[int, int] = {}  # the last catalogue keyframe, by category
         self._live: dict[int, int] = {}  # entities, by category
         self._requested: dict[int, int] = {}  # when an attempt was asked, milliseconds
 
-    def record(self, sync: int, listings: Sequence[Listing], issues: Sequence[Issue], status: Status) -> Recorded:
+    def record(self, sync: int, learned: Learned) -> Recorded:
         """Append what a closed sync's listings say. See `EventLog.record`."""
         self._heads.trim()
-        entry, first, observed_at = self._open_entry(sync, status)
-        seen = [Seen(self._archive.scope_id(listing.scope), listing) for listing in listings]
-        self._register_categories(entry, listings)
-        decision = decide(seen, self._heads)
-        self._confirmed = confirmation.Confirmations(self._db, self._generation, entry - 1)
-        self._write_listings(entry, seen)
+        entry, first, observed_at = self._open_entry(sync)
+        seen, repeated, decision = self._decide(learned)
+        self._register_categories(entry, [each.listing for each in seen])
+        self._confirmed = confirmation.Confirmations(self._evidence, entry - 1)
+        results, status = self._outcome(sync, learned.status, seen, repeated, decision)
+        self._write_listings(entry, sync, seen, repeated, decision)
         last = self._write_events(entry, first, decision.drafts)
         self._write_exceptions(entry, decision)
-        self._write_issues(entry, [*issues, *decision.issues])
+        self._write_issues(entry, [*learned.issues, *decision.issues])
+        self._write_results(entry, results)
         self._write_catalogues(last)
-        counts = self._close_entry(entry, last, decision)
+        counts = self._close_entry(entry, last, status, decision)
         root = seal(self._db, entry, chain.digest(chain.entry_lines(self._db, self._generation, entry, first, last)))
-        found = len(issues) + len(decision.issues)
-        return Recorded(status, from_ms(observed_at), last, *counts, found, root.hex())
+        found = len(learned.issues) + len(decision.issues)
+        doubted = len(decision.doubted)
+        return Recorded(status, from_ms(observed_at), last, *counts, found, root.hex(), tuple(results), doubted)
+
+    def _decide(self, learned: Learned) -> tuple[list[Seen], set[int], Decision]:
+        """Decide what to write; repeated answers that overlap with other listings are read first."""
+        scope_id = self._archive.scope_id
+        seen = [Seen(scope_id(listing.scope), listing) for listing in learned.listings]
+        repeats = {scope_id(repeat.scope): repeat for repeat in learned.repeats}
+        while True:
+            decision = decide(seen, self._heads, repeated=repeats.keys(), believed=learned.believed)
+            if not decision.overlaps:
+                return seen, set(repeats), decision
+            seen.extend(Seen(scope, repeats.pop(scope).read()) for scope in sorted(decision.overlaps))
+            seen.sort(key=lambda each: each.listing.attempt)
+
+    def _outcome(
+        self, sync: int, status: Status | None, seen: Sequence[Seen], repeated: AbstractSet[int], decision: Decision
+    ) -> tuple[list[Result], Status]:
+        archived = self._archive.sync(sync)
+        scopes = map(self._archive.scope, self._archive.attempt_rows.block(sync).scopes)
+        found = outcome.results(
+            archived.rules,
+            asked=outcome.planned(archived.report, scopes),
+            seen=seen,
+            repeated=map(self._archive.scope, repeated),
+            interrupted=archived.interrupted,
+        )
+        whole = outcome.whole(found, interrupted=archived.interrupted) if found else Status.SUCCESS
+        whole = status or whole
+        doubtful = whole is Status.SUCCESS and decision.doubted
+        return outcome.with_doubts(found, decision, seen), Status.PARTIAL if doubtful else whole
 
     # -- the entry
 
-    def _open_entry(self, sync: int, status: Status) -> tuple[int, int, int]:
-        at = self._db.execute("SELECT at FROM sync WHERE id = ?", (sync,)).fetchone()
-        if at is None or at[0] is None:
+    def _open_entry(self, sync: int) -> tuple[int, int, int]:
+        row = self._db.execute("SELECT at FROM sync WHERE id = ?", (sync,)).fetchone()
+        if row is None or row[0] is None:
             raise EventStoreError(f"sync {sync} is not closed: it cannot be recorded yet")
+        at = row[0] + self._archive.attempt_rows.shift(sync)
         entry = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()[0]
         head = self._db.execute(
             "SELECT seq, observed_at FROM entry WHERE generation = ? AND kind = 'sync' "
             "ORDER BY observed_at DESC LIMIT 1",
             (self._generation,),
         ).fetchone()
-        seq, observed_at = (0, at[0]) if head is None else (head[0], max(at[0], head[1] + 1))
+        seq, observed_at = (0, at) if head is None else (head[0], max(at, head[1] + 1))
         self._db.execute(
-            "INSERT INTO entry (id, generation, kind, sync, observed_at, seq, status, digest, root) "
-            "VALUES (?, ?, 'sync', ?, ?, ?, ?, x'', x'')",
-            (entry, self._generation, sync, observed_at, seq, status.value),
+            "INSERT INTO entry (id, generation, kind, sync, observed_at, seq, digest, root) "
+            "VALUES (?, ?, 'sync', ?, ?, ?, x'', x'')",
+            (entry, self._generation, sync, observed_at, seq),
         )
         return entry, seq, observed_at
 
-    def _close_entry(self, entry: int, last: int, decision: Decision) -> tuple[int, int, int, int]:
+    def _close_entry(self, entry: int, last: int, status: Status, decision: Decision) -> tuple[int, int, int, int]:
         kinds = [draft.kind for draft in decision.drafts]
         counts = (
             kinds.count(Kind.APPEARED),
@@ -83,8 +130,9 @@ class Recorder:
             decision.unchanged,
         )
         self._db.execute(
-            "UPDATE entry SET seq = ?, appeared = ?, changed = ?, disappeared = ?, unchanged = ? WHERE id = ?",
-            (last, *counts, entry),
+            "UPDATE entry SET seq = ?, status = ?, appeared = ?, changed = ?, disappeared = ?, unchanged = ? "
+            "WHERE id = ?",
+            (last, status.value, *counts, entry),
         )
         return counts
 
@@ -160,9 +208,7 @@ class Recorder:
             attempt = self._confirmed.of(known.id, known.scope, known.entry)
             return None if attempt is None else self._asked(attempt)
         gone = 0 if known is None else known.entry
-        absent = confirmation.last_absent(
-            self._db, self._generation, key=draft.entity[2], scope=draft.scope, since=gone, until=entry - 1
-        )
+        absent = self._evidence.last_absent(key=draft.entity[2], scope=draft.scope, since=gone, until=entry - 1)
         if absent is not None:
             return self._asked(absent)
         return None if known is None else self._first_asked(gone)
@@ -171,16 +217,14 @@ class Recorder:
         if attempt not in self._requested:
             if len(self._requested) >= REQUESTED_KEPT:
                 self._requested.clear()
-            row = self._db.execute("SELECT requested_at FROM attempt WHERE id = ?", (attempt,)).fetchone()
-            self._requested[attempt] = row[0]
+            self._requested[attempt] = self._archive.attempt_rows.times(attempt)[0]
         return self._requested[attempt]
 
     def _first_asked(self, entry: int) -> int | None:
         # it went with its parent: any answer of that sync may be the evidence, the earliest is safe
-        row = self._db.execute(
-            "SELECT min(a.requested_at) FROM attempt a JOIN entry n ON n.sync = a.sync WHERE n.id = ?", (entry,)
-        ).fetchone()
-        return None if row[0] is None else int(row[0])
+        sync = self._db.execute("SELECT sync FROM entry WHERE id = ?", (entry,)).fetchone()[0]
+        rows = self._archive.attempt_rows.block(sync).rows
+        return min((row.requested_at for row in rows), default=None)
 
     def _new_entity(self, seq: int, entry: int, draft: Draft) -> Known:
         source, category, key = draft.entity
@@ -202,19 +246,55 @@ class Recorder:
 
     # -- beside the events
 
-    def _write_listings(self, entry: int, seen: Sequence[Seen]) -> None:
+    def _write_listings(
+        self, entry: int, sync: int, seen: Sequence[Seen], repeated: AbstractSet[int], decision: Decision
+    ) -> None:
+        g = self._generation
+        rules = self._rules(sync)
         self._db.executemany(
-            f"INSERT INTO listing_{self._generation} (scope, entry, attempt, complete) VALUES (?, ?, ?, ?)",
-            [(each.scope, entry, each.listing.attempt, int(each.listing.complete)) for each in seen],
+            f"INSERT INTO listing_{g} (scope, entry, attempt, complete, rules, settled) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    each.scope,
+                    entry,
+                    each.listing.attempt,
+                    int(each.listing.complete),
+                    rules.get(f"{each.listing.scope.source}.{each.listing.scope.resource}"),
+                    int(each.scope in decision.settled),
+                )
+                for each in seen
+            ],
         )
         self._db.executemany(
-            f"INSERT INTO unread_{self._generation} (scope, key, entry) VALUES (?, ?, ?)",
+            f"INSERT INTO unread_{g} (scope, key, entry) VALUES (?, ?, ?)",
             [
                 (each.scope, key, entry)
                 for each in seen
                 if each.listing.complete
                 for key in sorted(each.listing.present)
             ],
+        )
+        self._db.executemany(
+            f"INSERT INTO repeat_{g} (page, entry, mask) VALUES (?, ?, ?)",
+            [(page, entry, mask) for page, mask in confirmation.masks(repeated).items()],
+        )
+        self._db.executemany(
+            f"INSERT INTO disturbed_{g} (scope, entry) VALUES (?, ?)",
+            [(scope, entry) for scope in sorted(decision.disturbed)],
+        )
+
+    def _rules(self, sync: int) -> dict[str, int]:
+        """The numbers of the rules that a sync is read by, by resource: in a rebuild those that it was begun with."""
+        if self._rebuilt is None:
+            rows = self._db.execute("SELECT resource, rules FROM sync_rules WHERE sync = ?", (sync,))
+            return dict(rows.fetchall())
+        return self._rebuilt
+
+    def _write_results(self, entry: int, results: Sequence[Result]) -> None:
+        self._db.executemany(
+            f"INSERT INTO result_{self._generation} (resource, entry, status, asked, listed, complete, doubted) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(r.resource, entry, r.status.value, r.asked, r.listed, r.complete, r.doubted) for r in results],
         )
 
     def _write_exceptions(self, entry: int, decision: Decision) -> None:
@@ -228,8 +308,12 @@ class Recorder:
             if known.head is not None and known.head.scope != sighting.scope:
                 self._move(sighting, known, known.head)
         self._db.executemany(
-            f"INSERT INTO unconfirmed_{self._generation} (entity, entry) VALUES (?, ?)",
-            [(self._heads.existing(entity).id, entry) for entity in decision.unconfirmed],
+            f"INSERT INTO unconfirmed_{self._generation} (entity, entry, doubted) VALUES (?, ?, ?)",
+            [
+                (self._heads.existing(entity).id, entry, doubted)
+                for doubted, entities in enumerate((decision.unconfirmed, decision.doubted))
+                for entity in entities
+            ],
         )
 
     def _move(self, sighting: Sighting, known: Known, head: Head) -> None:
@@ -294,6 +378,15 @@ class Recorder:
                     (category, seq, *replay.pack_keyframe(replay.catalogue_body(rows))),
                 )
                 self._events_since[category] = 0
+
+
+def _rules_of_rebuild(db: sqlite3.Connection, generation: int) -> dict[str, int] | None:
+    """The numbers of the rules that a generation is being built by, None for one that is there."""
+    row = db.execute("SELECT rules FROM generation WHERE id = ? AND state = 'building'", (generation,)).fetchone()
+    if row is None:
+        return None
+    numbers = {digest.hex(): number for number, digest in db.execute("SELECT id, hash FROM rules")}
+    return {resource: numbers[digest] for resource, digest in parse(row[0]).items() if digest in numbers}
 
 
 def seal(db: sqlite3.Connection, entry: int, digest: bytes) -> bytes:

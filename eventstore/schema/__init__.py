@@ -1,6 +1,6 @@
 """The tables of `record.db`. Migrations are in `migrations`, imported only when there is something to migrate.
 
-Archive (shared by all generations): `rules`, `scope`, `sync`, `sync_rules`, `attempt`, `answer`.
+Archive (shared by all generations): `rules`, `scope`, `sync`, `sync_rules`, `attempt`, `news`, `asked`, `answer`.
 Chain: `generation`, `entry`.
 Log (one set of tables for each generation, named with its number): see `log_tables`.
 Columns of a primary key come first: SQLite 3.40's integrity check misreads other WITHOUT ROWID tables.
@@ -13,6 +13,7 @@ from typing import Final
 
 APPLICATION_ID: Final = 0x6F726C67  # "orlg"
 VERSION: Final = 1  # PRAGMA user_version: the number of migrations in `migrations`
+ASKING_NOTHING: Final = "cause IN ('rules', 'verdict')"  # what the index of the few syncs that ask nothing covers
 
 ARCHIVE: Final = """
 CREATE TABLE rules (
@@ -29,16 +30,21 @@ CREATE TABLE scope (
 ) STRICT;
 CREATE TABLE sync (
     id INTEGER PRIMARY KEY,
-    cause TEXT NOT NULL, -- sync, import, rules
+    cause TEXT NOT NULL, -- sync, import, rules, verdict
     opened_at INTEGER NOT NULL,
     at INTEGER, -- when its answers were in; NULL while it is open
     interrupted INTEGER, -- 1: it was killed, and closed afterwards with what had been archived
     version TEXT, -- of an import: what names the version
     plan TEXT NOT NULL, -- JSON
-    digest BLOB -- over all that the archive holds of it; NULL while it is open
+    report TEXT, -- JSON: what asking came to, in counts and seconds; NULL where nobody was asked
+    digest BLOB, -- over all that the archive holds of it; NULL while it is open
+    first INTEGER, -- its first attempt; NULL without any
+    attempts BLOB -- packed, once it is closed; NULL without any
 ) STRICT;
 CREATE INDEX sync_open ON sync (id) WHERE at IS NULL;
-CREATE INDEX sync_rules_changed ON sync (id) WHERE cause = 'rules';
+CREATE INDEX sync_asking_nothing ON sync (cause, id) WHERE cause IN ('rules', 'verdict');
+CREATE INDEX sync_doubted ON sync (id) WHERE instr(report, '"doubt"') > 0;
+CREATE INDEX sync_first ON sync (first) WHERE first IS NOT NULL;
 CREATE TABLE sync_rules (
     resource TEXT NOT NULL, -- SOURCE.RESOURCE
     sync INTEGER NOT NULL,
@@ -46,19 +52,34 @@ CREATE TABLE sync_rules (
     PRIMARY KEY (resource, sync)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sync_rules_sync ON sync_rules (sync);
-CREATE TABLE attempt (
+CREATE TABLE attempt ( -- of a sync that is open; closing it packs them
     id INTEGER PRIMARY KEY,
     sync INTEGER NOT NULL,
     scope INTEGER NOT NULL,
     requested_at INTEGER NOT NULL,
     received_at INTEGER NOT NULL,
     status INTEGER,
-    answer INTEGER,
+    answered INTEGER NOT NULL, -- 1: it brought an answer, the newest in `news` up to then
     error TEXT,
-    headers TEXT -- a JSON object
+    headers TEXT, -- a JSON object
+    url TEXT, -- where it failed
+    tries INTEGER NOT NULL
 ) STRICT;
-CREATE INDEX attempt_sync ON attempt (sync);
-CREATE INDEX attempt_scope ON attempt (scope, id) WHERE answer IS NOT NULL;
+CREATE TABLE news ( -- an answer that is not the one before it, for that page of the scope
+    scope INTEGER NOT NULL,
+    page INTEGER NOT NULL, -- attempts of one sync for one scope are its pages: 0, 1, 2 …
+    attempt INTEGER NOT NULL,
+    answer INTEGER NOT NULL,
+    status INTEGER,
+    headers TEXT, -- a JSON object: those that come with the answer, as long as it is the same
+    PRIMARY KEY (scope, page, attempt)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX news_answer ON news (answer);
+CREATE TABLE asked ( -- the last attempt for each scope, derived from the others
+    scope INTEGER PRIMARY KEY,
+    sync INTEGER NOT NULL,
+    attempt INTEGER NOT NULL
+) STRICT;
 CREATE TABLE answer (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL UNIQUE,
@@ -101,6 +122,9 @@ LOG_TABLES: Final = (
     "entity",
     "event",
     "listing",
+    "repeat",
+    "disturbed",
+    "result",
     "sighting",
     "unconfirmed",
     "unread",
@@ -151,9 +175,34 @@ CREATE TABLE listing_{g} (
     complete INTEGER NOT NULL,
     entry INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
+    rules INTEGER, -- by which it was read
+    settled INTEGER NOT NULL, -- 1: the same answer again, read by the same rules, would change nothing
     PRIMARY KEY (scope, complete, entry)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX listing_entry_{g} ON listing_{g} (entry);
+CREATE TABLE repeat_{g} ( -- complete listings that said the same as their scope's last settled one, by 64 scopes
+    page INTEGER NOT NULL, -- of scope s: s >> 6
+    entry INTEGER NOT NULL,
+    mask INTEGER NOT NULL, -- bit s & 63
+    PRIMARY KEY (page, entry)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX repeat_entry_{g} ON repeat_{g} (entry);
+CREATE TABLE disturbed_{g} ( -- what a scope held was changed by another's listing: it is settled no more
+    scope INTEGER NOT NULL,
+    entry INTEGER NOT NULL,
+    PRIMARY KEY (scope, entry)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX disturbed_entry_{g} ON disturbed_{g} (entry);
+CREATE TABLE result_{g} ( -- how a sync ended for each resource that it asked
+    resource TEXT NOT NULL, -- SOURCE.RESOURCE
+    entry INTEGER NOT NULL,
+    status TEXT NOT NULL, -- success, partial, failed
+    asked INTEGER NOT NULL, -- scopes, as these two
+    listed INTEGER NOT NULL,
+    complete INTEGER NOT NULL,
+    doubted INTEGER NOT NULL, -- entities whose disappearance was not believed
+    PRIMARY KEY (resource, entry)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE sighting_{g} ( -- confirmations that no complete listing of the entity's scope implies
     entity INTEGER NOT NULL,
     entry INTEGER NOT NULL,
@@ -163,12 +212,14 @@ CREATE TABLE sighting_{g} ( -- confirmations that no complete listing of the ent
     PRIMARY KEY (entity, entry)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sighting_entry_{g} ON sighting_{g} (entry);
-CREATE TABLE unconfirmed_{g} ( -- present in a complete listing, but unreadable there
+CREATE TABLE unconfirmed_{g} ( -- not confirmed by the complete listing of their scope, and there all the same
     entity INTEGER NOT NULL,
     entry INTEGER NOT NULL,
+    doubted INTEGER NOT NULL, -- 1: missing, which was not believed; 0: unreadable
     PRIMARY KEY (entity, entry)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX unconfirmed_entry_{g} ON unconfirmed_{g} (entry);
+CREATE INDEX unconfirmed_doubted_{g} ON unconfirmed_{g} (entity, entry) WHERE doubted = 1;
 CREATE TABLE unread_{g} ( -- keys of unreadable items in complete listings: no evidence of absence
     scope INTEGER NOT NULL,
     key TEXT NOT NULL,

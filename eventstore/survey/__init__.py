@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from eventstore.survey.alerts import Alert, standing_alerts
+from eventstore.survey.alerts import Alert, ClockDoubt, Disk, clock_doubt, standing_alerts
+from eventstore.survey.asks import complete_asks, unheard
+from eventstore.survey.disk import disk_of
 from eventstore.survey.sizes import Sizes, measure
 from eventstore.survey.staleness import Staleness, staleness
 from eventstore.survey.standing import Standing, standings
@@ -13,13 +15,19 @@ from eventstore.survey.totals import Totals, totals
 
 __all__ = [
     "Alert",
+    "ClockDoubt",
+    "Disk",
     "Sizes",
     "Staleness",
     "Standing",
     "Totals",
+    "clock_doubt",
+    "complete_asks",
+    "disk_of",
     "measure",
     "staleness",
     "standing_alerts",
     "standings",
     "totals",
+    "unheard",
 ]

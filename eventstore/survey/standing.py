@@ -3,57 +3,48 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from eventstore.attempts import Attempts
 from eventstore.model import Cause, Status, from_ms
 
-# a change of rules asks for nothing: it is no sync of a resource here
+# neither a change of rules nor a verdict asks for anything: they are no syncs of a resource here
 _NEWEST: Final = """
-SELECT s.id, s.cause, s.opened_at, s.at, s.interrupted, n.id, n.status
+SELECT s.id, s.cause, s.opened_at, s.at, n.id
 FROM sync_rules y CROSS JOIN sync s ON s.id = y.sync
 LEFT JOIN entry n ON n.sync = s.id AND n.generation = ? AND n.kind = 'sync'
-WHERE y.resource = ? AND s.cause <> 'rules' ORDER BY y.sync DESC LIMIT 1
+WHERE y.resource = ? AND s.cause IN ('sync', 'import') ORDER BY y.sync DESC LIMIT 1
 """
-_ASKED: Final = """
-SELECT count(DISTINCT a.scope) FROM attempt a JOIN scope s ON s.id = a.scope
-WHERE a.sync = ? AND s.source || '.' || s.resource = ?
-"""
+_STATUS: Final = "SELECT status FROM result_{g} WHERE resource = ? AND entry = ?"
 _LISTED: Final = """
-SELECT count(*), coalesce(sum(l.complete), 0) FROM listing_{g} l JOIN scope s ON s.id = l.scope
-WHERE l.entry = ? AND s.source || '.' || s.resource = ?
+SELECT r.entry FROM result_{g} r JOIN entry n ON n.id = r.entry JOIN sync s ON s.id = n.sync AND s.cause <> 'rules'
+WHERE r.resource = ? AND r.listed > 0 ORDER BY r.entry DESC LIMIT 1
 """
-_HEARD: Final = """
-WITH reread (entry) AS (
-    SELECT n.id FROM sync y CROSS JOIN entry n ON n.sync = y.id AND n.generation = {g} AND n.kind = 'sync'
-    WHERE y.cause = 'rules'
-)
-SELECT s.source || '.' || s.resource,
-       max(coalesce((SELECT max(entry) FROM listing_{g} WHERE scope = s.id AND complete = 1), 0)),
-       max(max(coalesce((SELECT entry FROM listing_{g} WHERE scope = s.id AND complete = 1 AND entry NOT IN reread
-                         ORDER BY entry DESC LIMIT 1), 0),
-               coalesce((SELECT entry FROM listing_{g} WHERE scope = s.id AND complete = 0 AND entry NOT IN reread
-                         ORDER BY entry DESC LIMIT 1), 0)))
-FROM scope s GROUP BY 1
+# by the last complete listing of their scope; of the newest sync where there are several, and whether each scope of it
+# was listed since, though not completely
+_DOUBTED: Final = """
+SELECT c.source || '.' || c.resource, count(*), n.observed_at, n.sync,
+       min(EXISTS (SELECT 1 FROM listing_{g} WHERE scope = t.scope AND complete = 0 AND entry > u.entry))
+FROM unconfirmed_{g} u JOIN entity_{g} t ON t.id = u.entity AND t.hash NOT NULL
+JOIN category_{g} c ON c.id = t.category JOIN entry n ON n.id = u.entry
+WHERE u.doubted = 1 AND u.entry = (SELECT max(entry) FROM listing_{g} WHERE scope = t.scope AND complete = 1)
+GROUP BY 1, u.entry ORDER BY u.entry
 """
-_ARRIVED: Final = """
-SELECT max(a.received_at) FROM listing_{g} l JOIN scope s ON s.id = l.scope JOIN attempt a ON a.id = l.attempt
-WHERE l.entry = ? AND l.complete = 1 AND s.source || '.' || s.resource = ?
+_COMPLETE: Final = """
+SELECT n.sync, n.id FROM result_{g} r JOIN entry n ON n.id = r.entry
+WHERE r.resource = ? AND r.complete > 0 ORDER BY r.entry DESC LIMIT 1
 """
-# the newest entries only, by their number: the index over times would be walked whole
+_READ: Final = """
+SELECT l.attempt FROM listing_{g} l JOIN scope s ON s.id = l.scope
+WHERE l.entry = ? AND l.complete = 1 AND s.source = ? AND s.resource = ?
+"""
 _FAILED: Final = """
-SELECT count(*), min(n.observed_at) FROM entry n NOT INDEXED JOIN sync_rules y ON y.resource = ? AND y.sync = n.sync
-JOIN sync c ON c.id = n.sync AND c.cause = 'sync'
-WHERE n.generation = ? AND n.kind = 'sync' AND n.id > ? AND EXISTS (
-    SELECT 1 FROM attempt a JOIN scope s ON s.id = a.scope
-    WHERE a.sync = n.sync AND s.source || '.' || s.resource = y.resource
-)
-"""
-_HOLDS: Final = """
-SELECT EXISTS (SELECT 1 FROM category_{g} c JOIN entity_{g} t ON t.category = c.id AND t.hash IS NOT NULL
-               WHERE c.source || '.' || c.resource = ?)
+SELECT count(*), min(n.observed_at) FROM result_{g} r JOIN entry n ON n.id = r.entry
+JOIN sync s ON s.id = n.sync AND s.cause = 'sync' WHERE r.resource = ? AND r.entry > ? AND r.asked > 0
 """
 _EMPTY: Final = """
 SELECT gone.resource, n.observed_at FROM (
@@ -70,7 +61,9 @@ class Standing(msgspec.Struct, frozen=True):
     `status` is how it ended for this resource, None where it is not recorded. `complete_at` is when its newest complete
     listing arrived, of whichever scope. `failures` counts the recorded syncs in a row (no imports), up to now, that
     asked for the resource and got no listing, the first of them at `failing_since`. `empty_since` is when the last of
-    its entities disappeared, None while some are live or none ever was.
+    its entities disappeared, None while some are live or none ever was. `doubted` entities would have disappeared at
+    `doubted_since`, going by the last complete listing of their scope; that was too much to be believed. `doubted_sync`
+    brought it; None where all of these scopes were listed since, though not completely: it is not the last word then.
     """
 
     resource: str
@@ -83,25 +76,21 @@ class Standing(msgspec.Struct, frozen=True):
     failures: int = 0
     failing_since: datetime | None = None
     empty_since: datetime | None = None
+    doubted: int = 0
+    doubted_since: datetime | None = None
+    doubted_sync: int | None = None
 
 
-class _Heard(NamedTuple):
-    """The last entries in which a resource was listed: completely, and by an answer of that sync; 0 for never."""
-
-    complete: int = 0
-    answered: int = 0
-
-
-def standings(db: sqlite3.Connection, generation: int) -> list[Standing]:
+def standings(db: sqlite3.Connection, generation: int, attempts: Attempts) -> list[Standing]:
     """Tell of each resource that was ever asked or imported how it stands, by its name. See `Record.standings`."""
-    heard = {resource: _Heard(*entries) for resource, *entries in db.execute(_HEARD.format(g=generation))}
     empty = dict(db.execute(_EMPTY.format(g=generation)).fetchall())
+    doubted = {resource: found for resource, *found in db.execute(_DOUBTED.format(g=generation))}
     found = []
     for (resource,) in db.execute("SELECT DISTINCT resource FROM sync_rules ORDER BY resource").fetchall():
         newest = db.execute(_NEWEST, (generation, resource)).fetchone()
         if newest is not None:
-            of_resource = _Resource(db, generation, resource, heard.get(resource, _Heard()))
-            found.append(of_resource.standing(newest, _time(empty.get(resource))))
+            of_resource = _Resource(db, generation, attempts, resource)
+            found.append(of_resource.standing(newest, _time(empty.get(resource)), doubted.get(resource)))
     return found
 
 
@@ -110,49 +99,51 @@ class _Resource(NamedTuple):
 
     db: sqlite3.Connection
     generation: int
+    attempts: Attempts
     address: str
-    heard: _Heard
 
-    def standing(self, newest: tuple[Any, ...], empty_since: datetime | None) -> Standing:
-        sync, cause, opened_at, at, interrupted, entry, status = newest
-        failures, failing_since = self._failures()
+    def standing(
+        self, newest: tuple[Any, ...], empty_since: datetime | None, doubted: Sequence[Any] | None
+    ) -> Standing:
+        sync, cause, opened_at, at, entry = newest
+        listed = self._one(_LISTED, self.address) or (0,)
+        failures, failing_since = self._one(_FAILED, self.address, listed[0]) or (0, None)
+        count, since, doubtful, listed_since = doubted or (0, None, None, 0)
+        status = self._one(_STATUS, self.address, entry)
+        shift = self.attempts.shift(sync)
         return Standing(
             self.address,
             sync,
             Cause(cause),
-            from_ms(opened_at),
-            _time(at),
-            None if status is None else self._status(sync, entry, Status(status), interrupted=bool(interrupted)),
+            from_ms(opened_at + shift),
+            None if at is None else from_ms(at + shift),
+            None if status is None else Status(status[0]),
             self._complete_at(),
             failures,
-            failing_since,
+            _time(failing_since),
             empty_since,
+            count,
+            _time(since),
+            None if listed_since else doubtful,
         )
 
-    def _status(self, sync: int, entry: int, whole: Status, *, interrupted: bool) -> Status:
-        """How a sync ended for this resource, where it ended as `whole` for all that it asked."""
-        resources = self.db.execute("SELECT count(*) FROM sync_rules WHERE sync = ?", (sync,)).fetchone()[0]
-        if whole is not Status.PARTIAL or resources == 1 or interrupted:
-            return whole
-        asked = self.db.execute(_ASKED, (sync, self.address)).fetchone()[0]
-        listed, complete = self.db.execute(_LISTED.format(g=self.generation), (entry, self.address)).fetchone()
-        if not asked and self._holds_something():
-            return Status.FAILED  # there was something to ask for
-        if complete == asked:
-            return Status.SUCCESS
-        return Status.PARTIAL if listed else Status.FAILED
-
-    def _holds_something(self) -> bool:
-        query = _HOLDS.format(g=self.generation)
-        return bool(self.db.execute(query, (self.address,)).fetchone()[0])
-
     def _complete_at(self) -> datetime | None:
-        values = (self.heard.complete, self.address)
-        return _time(self.db.execute(_ARRIVED.format(g=self.generation), values).fetchone()[0])
+        found = self._one(_COMPLETE, self.address)
+        if found is None:
+            return None
+        source, _, name = self.address.partition(".")
+        scopes = self.db.execute("SELECT id FROM scope WHERE source = ? AND resource = ?", (source, name))
+        ours = {row[0] for row in scopes}
+        rows = self.attempts.block(found[0]).rows
+        attempts = {row.id for row in rows if row.scope in ours and row.answered and row.error is None}
+        # what was only read again was asked for by other syncs
+        read = self.db.execute(_READ.format(g=self.generation), (found[1], source, name))
+        attempts.update(row[0] for row in read)
+        return max((from_ms(self.attempts.times(attempt)[1]) for attempt in attempts), default=None)
 
-    def _failures(self) -> tuple[int, datetime | None]:
-        count, since = self.db.execute(_FAILED, (self.address, self.generation, self.heard.answered)).fetchone()
-        return count, _time(since)
+    def _one(self, query: str, *values: str | int | None) -> tuple[Any, ...] | None:
+        row: tuple[Any, ...] | None = self.db.execute(query.format(g=self.generation), values).fetchone()
+        return row
 
 
 def _time(ms: int | None) -> datetime | None:

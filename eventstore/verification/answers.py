@@ -12,7 +12,10 @@ from eventstore.errors import Damaged
 from eventstore.progress import Progress
 from eventstore.verification.finding import Finding
 
-_FIRST_SYNC: Final = "SELECT answer, min(sync) FROM attempt WHERE answer IS NOT NULL GROUP BY answer"
+_FIRST_SYNC: Final = """
+SELECT n.answer, (SELECT id FROM sync WHERE first <= n.attempt ORDER BY first DESC LIMIT 1)
+FROM (SELECT answer, min(attempt) AS attempt FROM news GROUP BY answer) n
+"""
 
 
 def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:

@@ -111,7 +111,8 @@ def check_root(db: sqlite3.Connection, root: str) -> Iterator[Finding]:
 def check_strays(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
     """Find rows of the log that belong to no entry of its generation."""
     entries = f"SELECT id FROM entry WHERE generation = {int(generation)} AND kind = 'sync'"
-    for table in ("category", "event", "listing", "sighting", "unconfirmed", "unread", "issue"):
+    tables = ("category", "event", "listing", "repeat", "disturbed", "result", "sighting", "unconfirmed", "unread")
+    for table in (*tables, "issue"):
         rows = db.execute(f"SELECT count(*) FROM {table}_{generation} WHERE entry NOT IN ({entries})")
         count = rows.fetchone()[0]
         if count:

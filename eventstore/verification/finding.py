@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from eventstore import chain
+from eventstore.errors import Damaged, Unreadable
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -18,8 +19,8 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def digest_or_none(lines: Iterable[chain.Line]) -> bytes | None:
-    """The digest of lines, None where a text in them is no text any more."""
+    """The digest of lines, None where a text in them is no text any more, or what is packed cannot be read."""
     try:
         return chain.digest(lines)
-    except (UnicodeEncodeError, TypeError):
+    except (ValueError, OverflowError, OSError, TypeError, LookupError, Unreadable, Damaged):
         return None

@@ -10,9 +10,9 @@ SELECT id, at FROM sync WHERE at IS NOT NULL
 AND id NOT IN (SELECT sync FROM entry WHERE generation = ? AND kind = 'sync' AND sync IS NOT NULL)
 """
 _SHOWN = """
-SELECT a.sync FROM listing_{g} l JOIN attempt a ON a.id = l.attempt WHERE l.entry = ?
-UNION SELECT a.sync FROM issue_{g} i JOIN attempt a ON a.id = i.attempt WHERE i.entry = ?
+SELECT attempt FROM listing_{g} WHERE entry = ? UNION SELECT attempt FROM issue_{g} WHERE entry = ?
 """
+_SYNC_OF = "SELECT id FROM sync WHERE first <= ? ORDER BY first DESC LIMIT 1"
 
 
 def of_altered(db: sqlite3.Connection, generation: int, entry: int, observed_at: Any) -> set[int]:
@@ -30,4 +30,6 @@ def of_missing(db: sqlite3.Connection, generation: int, entry: int) -> set[int]:
 
 
 def _shown(db: sqlite3.Connection, generation: int, entry: int) -> set[int]:
-    return {row[0] for row in db.execute(_SHOWN.format(g=generation), (entry, entry))}
+    attempts = db.execute(_SHOWN.format(g=generation), (entry, entry)).fetchall()
+    rows = (db.execute(_SYNC_OF, attempt).fetchone() for attempt in attempts)
+    return {row[0] for row in rows if row is not None}

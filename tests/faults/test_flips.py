@@ -104,6 +104,7 @@ class Specimen:
 
 
 _OF_ENTRY: Final = "SELECT sync FROM entry WHERE id = :entry"
+_OF_ATTEMPT: Final = "SELECT id FROM sync WHERE first <= {attempt} ORDER BY first DESC LIMIT 1"
 _OF_EVENT: Final = "SELECT n.sync FROM event_{g} e JOIN entry n ON n.id = e.entry WHERE e.seq = :seq"
 _NONE: Final = "SELECT NULL"
 
@@ -111,16 +112,20 @@ _SYNC_OF: Final = {
     "_sqlite_migrations": _NONE,
     "generation": _NONE,
     "rules": "SELECT sync FROM sync_rules WHERE rules = :id",
-    "scope": "SELECT sync FROM attempt WHERE scope = :id",
+    "scope": "SELECT sync FROM asked WHERE scope = :id",
     "sync": "SELECT :id",
     "sync_rules": "SELECT :sync",
-    "attempt": "SELECT :sync",
-    "answer": "SELECT sync FROM attempt WHERE answer = :id",
+    "news": _OF_ATTEMPT.format(attempt=":attempt"),
+    "asked": "SELECT :sync",
+    "answer": _OF_ATTEMPT.format(attempt="(SELECT min(attempt) FROM news WHERE answer = :id)"),
     "entry": "SELECT :sync",
     "category": _OF_ENTRY,
     "entity": "SELECT n.sync FROM event_{g} e JOIN entry n ON n.id = e.entry WHERE e.entity = :id",
     "event": _OF_ENTRY,
     "listing": _OF_ENTRY,
+    "repeat": _OF_ENTRY,
+    "disturbed": _OF_ENTRY,
+    "result": _OF_ENTRY,
     "sighting": _OF_ENTRY,
     "unconfirmed": _OF_ENTRY,
     "unread": _OF_ENTRY,
@@ -143,7 +148,7 @@ def specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
 
 
 def test_every_table_has_rows_and_nothing_is_found_where_nothing_was_altered(specimen: Specimen) -> None:
-    assert [name for name, rows in specimen.rows.items() if not rows] == []
+    assert [name for name, rows in specimen.rows.items() if not rows] == ["attempt"]  # of open syncs, and none is
     assert specimen.findings() == []
 
 

@@ -284,7 +284,7 @@ def test_what_is_not_there_is_said(record: Record) -> None:
     [attempt] = add(record, request(None, error="timed out"))
     with pytest.raises(UnknownAttempt, match=f"attempt {attempt} brought no answer: timed out"):
         record.archive.answer(attempt)
-    with pytest.raises(UnknownAttempt, match="attempt 9 does not exist"):
+    with pytest.raises(UnknownAttempt, match="there is no attempt 9"):
         record.archive.answer(9)
     with pytest.raises(UnknownAttempt, match="there is no attempt 9"):
         record.archive.attempt(9)
@@ -343,11 +343,22 @@ def test_the_last_answers_of_a_resource_are_one_for_each_scope(record: Record) -
     eu, us = (Scope.of("api", "models", {"region": region}) for region in ("eu", "us"))
     attempts = [
         *add(record, request(b"1", scope=us), request(b"2", scope=eu), request(b"3", scope=Scope("api", "others"))),
-        *add(record, request(b"4", scope=eu, status=200), request(b"5", scope=us, status=500)),
+        *add(record, request(b"4", scope=eu, status=200), request(b"5", scope=us, status=500, error="status 500")),
         *add(record, request(None, scope=eu, error="timed out")),
     ]
-    assert record.archive.last_attempts("api", "models") == [attempts[3], attempts[0]]
-    assert record.archive.last_attempts("api", "nothing") == []
+    assert record.archive.last_answers("api.models", (3, 2, 1)) == [[attempts[3]], [attempts[0]]]
+    assert record.archive.last_answers("api.models", (3, 1)) == [[attempts[1]], [attempts[0]]]
+    assert record.archive.last_answers("api.models", (3,)) == []
+    assert record.archive.last_answers("api.nothing", (3, 2, 1)) == []
+
+
+def test_the_last_answers_of_a_scope_are_all_pages_of_one_sync(record: Record) -> None:
+    scope = Scope("api", "models")
+    add(record, request(b"1", scope=scope), request(b"2", scope=scope))
+    add(record, request(b"3", scope=scope), request(None, scope=scope, error="timed out"))
+    last = add(record, request(b"3", scope=scope), request(b"2", scope=scope))
+    add(record, request(None, scope=scope, error="timed out"))
+    assert record.archive.last_answers("api.models", (4, 3, 2, 1)) == [last]
 
 
 def test_a_plan_that_is_no_json_is_refused(record: Record) -> None:

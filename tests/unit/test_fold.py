@@ -3,6 +3,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
+import pytest
+
 from eventstore.canonical import Document
 from eventstore.fold import Decision, EntityKey, Head, Seen, Sighting, decide
 from eventstore.model import Entity, Item, Kind, Listing, Scope
@@ -16,6 +19,7 @@ class Table:
 
     def __init__(self) -> None:
         self.rows: dict[EntityKey, tuple[Head, Document]] = {}
+        self.missed: set[EntityKey] = set()
 
     def add(
         self, key: str, value: Any, *, category: str = "model", scope: int = 1, parent: tuple[str, str] | None = None
@@ -38,6 +42,9 @@ class Table:
 
     def document(self, head: Head) -> Document:
         return self.rows[head.entity][1]
+
+    def doubted(self, entity: EntityKey) -> bool:
+        return entity in self.missed
 
 
 def item(key: str, *values: Any) -> Item:
@@ -92,9 +99,14 @@ def test_what_was_not_there_appears() -> None:
     assert decision.unchanged == 0
 
 
+def unsettled(decision: Decision) -> Decision:
+    """What is told of a decision: what is settled by it apart."""
+    return msgspec.structs.replace(decision, settled=set(), disturbed=set())
+
+
 def test_what_is_equal_is_not_told_again() -> None:
     decision = decide([seen(item("a", {"n": 1}))], Table().add("a", {"n": 1}))
-    assert decision == Decision(unchanged=1)
+    assert unsettled(decision) == Decision(unchanged=1)
 
 
 def test_what_is_equal_to_python_only_has_changed() -> None:
@@ -151,21 +163,21 @@ def test_from_a_complete_and_empty_listing_everything_disappears() -> None:
 def test_an_incomplete_listing_confirms_exactly_what_it_shows() -> None:
     live = Table().add("a", 1).add("b", 2)
     decision = decide([seen(item("a", 1), complete=False)], live)
-    assert decision == Decision(sightings=[Sighting(("api", "model", "a"), 1, None, None)], unchanged=1)
+    assert unsettled(decision) == Decision(sightings=[Sighting(("api", "model", "a"), 1, None, None)], unchanged=1)
 
 
 def test_without_a_listing_nothing_happens() -> None:
-    assert decide([], Table().add("a", 1)) == Decision()
+    assert unsettled(decide([], Table().add("a", 1))) == Decision()
 
 
 def test_only_the_scope_that_last_held_an_entity_can_miss_it() -> None:
     live = Table().add("a", 1, scope=1)
-    assert decide([seen(scope=2)], live) == Decision()
+    assert unsettled(decide([seen(scope=2)], live)) == Decision()
 
 
 def test_what_another_listing_of_the_sync_shows_has_moved() -> None:
     decision = decide([seen(), seen(item("a", 1), scope=2)], Table().add("a", 1, scope=1))
-    assert decision == Decision(sightings=[Sighting(("api", "model", "a"), 2, None, None)], unchanged=1)
+    assert unsettled(decision) == Decision(sightings=[Sighting(("api", "model", "a"), 2, None, None)], unchanged=1)
 
 
 def test_a_listing_does_not_speak_for_categories_that_its_resource_does_not_yield() -> None:
@@ -191,11 +203,11 @@ def test_an_unreadable_item_that_another_listing_can_read_is_confirmed() -> None
         [seen(item("a", 1), scope=2), seen(present={"a"})],
     ):
         decision = decide(listings, Table().add("a", 1))
-        assert decision == Decision(sightings=[Sighting(("api", "model", "a"), 2, None, None)], unchanged=1)
+        assert unsettled(decision) == Decision(sightings=[Sighting(("api", "model", "a"), 2, None, None)], unchanged=1)
 
 
 def test_an_unreadable_item_of_what_never_was_is_nothing_yet() -> None:
-    assert decide([seen(present={"a"})], Table()) == Decision()
+    assert unsettled(decide([seen(present={"a"})], Table())) == Decision()
 
 
 def test_an_unreadable_item_may_be_any_of_its_key() -> None:
@@ -247,7 +259,7 @@ def test_what_was_split_off_tells_items_apart() -> None:
 
 def test_an_escaped_separator_is_part_of_the_key() -> None:
     live = Table().add("a", 1).add(r"a\#2", 2)
-    assert decide([seen(item("a", 1), item(r"a\#2", 2))], live) == Decision(unchanged=2)
+    assert unsettled(decide([seen(item("a", 1), item(r"a\#2", 2))], live)) == Decision(unchanged=2)
 
 
 # -- parents and children
@@ -301,3 +313,115 @@ def test_a_child_that_is_seen_elsewhere_has_the_parent_that_it_has_there() -> No
     live = Table().add("a", 1).add("c", 1, category="endpoint", scope=2, parent=("model", "a"))
     decision = decide([endpoints(("c", 1), model="b", scope=3)], live)
     assert decision.sightings == [Sighting(("api", "endpoint", "c"), 3, "model", "b")]
+
+
+# -- what is not believed
+
+
+def models(count: int, *, scope: int = 1) -> Table:
+    live = Table()
+    for number in range(count):
+        live.add(f"m{number:03}", number, scope=scope)
+    return live
+
+
+def showing(numbers: Iterable[int], *, share: float | None = 0.5) -> Seen:
+    """A complete listing of these models that is guarded."""
+    found = seen(*(item(f"m{number:03}", number) for number in numbers))
+    return Seen(found.scope, msgspec.structs.replace(found.listing, implausible=share))
+
+
+@pytest.mark.parametrize(
+    "live,left,doubted",
+    [
+        (20, 10, 0),  # half is not more than half
+        (20, 9, 11),
+        (9, 4, 0),  # five are few
+        (9, 3, 6),
+        (5, 0, 0),
+        (6, 0, 6),
+    ],
+)
+def test_more_than_half_and_more_than_five_do_not_disappear_at_once(live: int, left: int, doubted: int) -> None:
+    decision = decide([showing(range(left))], models(live))
+    assert len(decision.doubted) == doubted
+    assert len(told(decision)) == (0 if doubted else live - left)
+    assert [issue.code for issue in decision.issues] == (["implausible"] if doubted else [])
+
+
+def test_what_appears_and_changes_beside_what_is_doubted_is_told() -> None:
+    found = seen(item("m000", "new"), item("x", 1))
+    decision = decide([Seen(1, msgspec.structs.replace(found.listing, implausible=0.5))], models(20))
+    assert told(decision) == [(CHANGED, "model", "m000"), (APPEARED, "model", "x")]
+    assert len(decision.doubted) == 19
+
+
+def test_what_was_missing_last_time_too_is_believed() -> None:
+    live = models(20)
+    live.missed = {("api", "model", f"m{number:03}") for number in range(5, 20)}
+    assert len(told(decide([showing(range(5))], live))) == 15
+    assert len(decide([showing(range(10, 15))], live).doubted) == 15  # others are missing than last time
+
+
+def test_a_person_or_rules_may_say_that_it_is_so() -> None:
+    assert len(told(decide([showing(range(5))], models(20), believed=True))) == 15
+    assert len(told(decide([showing(range(5), share=None)], models(20)))) == 15
+    assert len(decide([showing(range(5), share=0.7)], models(20)).doubted) == 15
+    assert len(told(decide([showing(range(5), share=0.8)], models(20)))) == 15
+
+
+def test_scopes_that_say_the_same_as_before_count_among_those_asked() -> None:
+    live = models(10)
+    for number in range(100, 120):
+        live.add(f"m{number}", number, scope=2)
+    assert decide([showing([])], live, repeated={2}).doubted == []
+    assert len(decide([showing([])], live).doubted) == 10
+
+
+def test_children_of_a_parent_that_goes_are_no_matter_of_doubt() -> None:
+    live = Table().add("a", 1).add("b", 1)
+    for number in range(20):
+        live.add(f"c{number}", 1, category="endpoint", scope=2, parent=("model", "a"))
+    none = endpoints(model="a", scope=2)
+    empty = Seen(2, msgspec.structs.replace(none.listing, implausible=0.5))
+    decision = decide([seen(item("b", 1)), empty], live)
+    assert decision.doubted == []
+    assert len(told(decision)) == 21
+
+
+# -- what is settled
+
+
+def test_a_complete_listing_of_one_answer_is_settled() -> None:
+    assert decide([seen(item("a", 1))], Table()).settled == {1}
+    assert decide([seen(item("a", 1), complete=False)], Table()).settled == set()
+    assert decide([seen(item("a", 1), present={"b"})], Table()).settled == set()
+    found = seen(item("a", 1))
+    assert decide([Seen(1, msgspec.structs.replace(found.listing, single=False))], Table()).settled == set()
+    assert decide([showing([1])], models(20)).settled == set()  # with what is doubted
+
+
+def test_two_listings_that_show_one_entity_are_both_not_settled() -> None:
+    decision = decide([seen(item("a", 1)), seen(item("a", 1), scope=2), seen(item("b", 1), scope=3)], Table())
+    assert decision.settled == {3}
+
+
+def test_a_scope_whose_entity_was_taken_by_another_is_disturbed() -> None:
+    moved = decide([seen(item("a", 1), scope=2)], Table().add("a", 1))
+    assert moved.disturbed == {1}
+    changed = decide([seen(item("a", 2), scope=2)], Table().add("a", 1))
+    assert changed.disturbed == {1}
+    gone = decide([seen(item("b", 1))], with_children())  # takes the children of a along, which scope 2 held
+    assert 2 in gone.disturbed
+
+
+def test_an_answer_that_says_the_same_is_read_where_another_shows_what_it_holds() -> None:
+    live = Table().add("a", 1).add("b", 1, scope=2)
+    assert decide([seen(item("b", 1))], live, repeated={2}).overlaps == {2}
+    assert decide([seen(item("a", 1))], live, repeated={2}).overlaps == set()
+
+
+def test_what_a_repeated_scope_holds_stays_when_its_parent_goes() -> None:
+    decision = decide([seen(item("b", 1))], with_children(), repeated={2})
+    assert told(decision) == [(DISAPPEARED, "model", "a")]
+    assert decision.unchanged == 2

@@ -7,7 +7,8 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 from cli.main import program
 from collector import Resource, resolve
+from collector.world.loopback import Asked, LoopbackServer, Play
 from eventstore import Cause, Record, Request, Scope, Status
 from tests.gitrepo import GitRepo
 
@@ -33,8 +35,45 @@ VERSIONS = [
 LAST = '[{"id": 1, "of": [{"id": "b", "v": 3}]}, {"id": 4}]'
 FIRST = 1_700_000_000  # 2023-11-14T22:13:20Z, and an hour from each version to the next
 
+LIVE = """
+[source]
+name = "live"
+base_url = "{url}"
+retries = 0
+[[resource]]
+name = "items"
+category = "item"
+path = "/items"
+items = ""
+key = "{{id}}"
+every = "1h"
+[[resource]]
+name = "parts"
+category = "part"
+for_each = "item"
+path = "/items/{{item}}/parts"
+items = ""
+key = "{{item}}:{{id}}"
+split = {{ stock = ["/stock"] }}
+"""
+GOODS = [
+    {"id": f"p{n}", "name": f"Good {n}", "status": 0, "seller": {"id": 1, "name": "S", "since": 2, "of": 3}}
+    for n in range(3)
+]
+
 RUNS = {
     "orlog import": ["import git {folder}/repo data.json --resource {folder}/rules.toml"],
+    "orlog sync --dry-run": ["sync {folder}/live.toml --dry-run"],
+    # syncs 10 to 13: as `Api` answers them
+    "orlog sync": ["sync {folder}/live.toml"] * 4 + ["sync {folder}/live.toml --due"],
+    "orlog accept": ["accept 12", "accept 10"],
+    "orlog sources new": ["sources new shop --url {url}/goods", "sources new page --url {url}/page"],
+    "orlog sources check": [
+        "sources check {folder}/live.toml",
+        "sources check {folder}/other.toml",
+        "sources check {folder}/rules.toml --answer {folder}/saved.json",
+    ],
+    "orlog sources remove": ["sources remove shop", "sources remove page"],
     "orlog log": ["log"],
     "orlog replay --format jsonl": ["replay thing --format jsonl", "replay thing 1 --at 2023-11-15 --format jsonl"],
     "orlog diff --format json": ["diff --from 2023-11-14T22:30 --to 2023-11-15", "diff --from 2023-11-15"],
@@ -50,6 +89,26 @@ RUNS = {
     "orlog rebuild log": ["rebuild log"],
     "orlog verify": ["verify --deep"],
 }
+
+
+class Api:
+    """A live API that begins without a Date, then loses most of its items, and in the end speaks of yesterday."""
+
+    def __init__(self) -> None:
+        self._listed = 0
+
+    def __call__(self, asked: Asked) -> Play:
+        if asked.path == "/items":
+            self._listed += 1
+            return self._play([{"id": n} for n in range(8 if self._listed < 3 else 1)])
+        if asked.path == "/items/3/parts":
+            return Play(status=500)
+        return self._play({"/goods": {"data": GOODS}, "/page": {"total_count": 9, "items": GOODS}}.get(asked.path, []))
+
+    def _play(self, body: Any) -> Play:
+        late = timedelta(days=1) if self._listed > 3 else timedelta()
+        date = {"Date": format_datetime(datetime.now(UTC) - late, usegmt=True)}
+        return Play(headers={} if self._listed == 1 else date, body=json.dumps(body).encode())
 
 
 class Member(NamedTuple):
@@ -86,11 +145,13 @@ def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     folder = tmp_path_factory.mktemp("json")
     make(folder)
     found = {}
-    for title, lines in RUNS.items():
-        if title == "orlog verify":
-            with closing(sqlite3.connect(folder / "data" / "record.db")) as db, db:
-                db.execute("UPDATE attempt SET status = 201 WHERE id = 1")
-        found[title] = [value for line in lines for value in values(run(folder, line))]
+    with LoopbackServer(Api()) as server:
+        (folder / "live.toml").write_text(LIVE.format(url=server.base_url), encoding="utf-8")
+        for title, lines in RUNS.items():
+            if title == "orlog verify":
+                with closing(sqlite3.connect(folder / "data" / "record.db")) as db, db:
+                    db.execute("UPDATE news SET status = 201 WHERE attempt = 1")
+            found[title] = [value for line in lines for value in values(run(folder, line, url=server.base_url))]
     return found
 
 
@@ -104,6 +165,7 @@ def make(folder: Path) -> None:
     (folder / "rules.toml").write_text(NEW_RULES, encoding="utf-8")
     run(folder, RUNS["orlog import"][0])
     (folder / "other.toml").write_text(OTHER_RULES, encoding="utf-8")
+    (folder / "saved.json").write_text(VERSIONS[-1], encoding="utf-8")
     with Record.open(folder / "data", write=True) as record:
         for day in range(3):
             fail(record, resolve(str(folder / "other.toml")), datetime(2024, 1, 1 + day, tzinfo=UTC))
@@ -120,10 +182,11 @@ def fail(record: Record, resource: Resource, at: datetime) -> None:
         record.log.record(sync, [], status=Status.FAILED)
 
 
-def run(folder: Path, line: str) -> str:
-    words = line.format(folder=folder).split()
+def run(folder: Path, line: str, *, url: str = "") -> str:
+    words = line.format(folder=folder, url=url).split()
     result = CliRunner().invoke(program, ["--data", str(folder / "data"), *words], prog_name="orlog")
-    assert result.exit_code in {0, 4, 5}, result.output
+    assert result.exit_code in {0, 1, 4, 5}, result.output
+    assert result.stdout, result.output
     return result.stdout
 
 
@@ -162,6 +225,8 @@ def is_of(value: Any, each: Member) -> bool:
         return all(isinstance(text, str) for text in value.values())
     if kind == "list":
         return isinstance(value, list) and all(is_of(one, member(inner.removesuffix("s"))) for one in value)
+    if kind == "number":
+        return type(value) in {int, float}
     return kind == "any" or type(value) is {"integer": int, "string": str, "boolean": bool, "object": dict}[kind]
 
 

@@ -195,7 +195,7 @@ def test_a_change_of_rules_that_reads_old_answers_again_ends_no_row_of_failures(
     for number in (2, 3, 4):
         sync(record, number, things=None)
     with record.transaction():
-        (old,) = record.archive.last_attempts("shop", "things")
+        ((old,),) = record.archive.last_answers("shop.things", record.log.syncs_asking("shop.things"))
         change = record.archive.open_sync(Cause.RULES, opened_at=hour(5), rules={"shop.things": RULES})
         record.archive.close_sync(change, at=hour(5))
         record.log.record(change, [msgspec.structs.replace(listing(THINGS, "a"), attempt=old)])
@@ -277,17 +277,17 @@ def test_what_was_recorded_of_a_resource_that_no_sync_names_is_not_stale(record:
 
 
 @given(histories())
-def test_stale_is_what_the_last_sync_of_the_resource_did_not_confirm(history: list[Step]) -> None:
+def test_stale_is_what_the_last_sync_that_asked_for_its_scope_did_not_confirm(history: list[Step]) -> None:
     with laid_record(history) as (record, _):
         entries = {entry.sync: entry.id for entry in record.log.entries() if entry.sync is not None}
-        asked = {resource: entries[sync.id] for sync in record.archive.syncs() for resource in sync.rules}
+        syncs = [sync.id for sync in record.archive.syncs()]
+        asked = {attempt.scope: entries[sync] for sync in syncs for attempt in record.archive.attempts(sync)}
         for category, found in zip(record.log.categories(), record.staleness(), strict=True):
-            older = [
-                state.confirmed_at
+            confirmed = [
+                (state.confirmed_at, record.archive.attempt(state.confirmed_by))
                 for state in record.log.catalogue(category.address).values()
-                if entries[record.archive.attempt(state.confirmed_by).sync]
-                < asked[f"{category.source}.{category.resource}"]
             ]
+            older = [at for at, attempt in confirmed if entries[attempt.sync] < asked[attempt.scope]]
             assert found == Staleness(category.address, len(older), min(older, default=None))
 
 

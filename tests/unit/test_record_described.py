@@ -1,0 +1,181 @@
+"""`docs/record.md` says exactly what the roots commit to: here they follow from the file alone, by what the page says.
+
+Nothing of eventstore is used to read: the tables, the packed attempts and the lines are taken as the page has them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+import zstandard
+
+from collector import World, play
+from eventstore import Document, Item, Listing, Record
+from tests.laying import MODELS, lay_down, step_of
+from tests.model import Model
+
+Line: TypeAlias = tuple[Any, ...]
+
+PAGE = Path(__file__).parents[2] / "docs" / "record.md"
+
+
+def text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(lines: Iterable[Line]) -> bytes:
+    return hashlib.sha256("".join(f"{text(line)}\n" for line in lines).encode()).digest()
+
+
+def by_name(lines: Iterable[Line]) -> list[Line]:
+    return sorted(lines, key=lambda line: [str(each).encode() for each in line])
+
+
+def unpacked(first: int, opened_at: int, block: bytes) -> Iterator[Line]:
+    """The attempts of a block: number, scope, times, status, answered, error, URL, tries, own headers."""
+    size, frame = int.from_bytes(block[:4], "little"), block[4:-4]
+    assert zlib.crc32(frame).to_bytes(4, "little") == block[-4:]
+    packed = zstandard.ZstdDecompressor().decompress(frame, max_output_size=size)
+    *columns, rest = msgspec.msgpack.decode(packed, strict=False)
+    scope, asked = 0, opened_at
+    for place, (step, waited, took, status, answered, date, tries) in enumerate(zip(*columns, strict=True)):
+        scope, asked = scope + step, asked + waited
+        error, url, own = [*rest.get(place, []), None, None, None][:3]
+        headers = dict(own or {})
+        if date is not None:
+            at = datetime.fromtimestamp((asked + took) // 1000 + date, UTC)
+            headers["Date"] = format_datetime(at, usegmt=True)
+        yield first + place, scope, asked, asked + took, status or None, answered, error, url, tries, headers
+
+
+class Witness:
+    """Reads a record by what the page says of it."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._scopes = {number: rest for number, *rest in db.execute("SELECT id, source, resource, params FROM scope")}
+        self._rules = {number: digest.hex() for number, digest in db.execute("SELECT id, hash FROM rules")}
+        self.met: Counter[str] = Counter()
+
+    def check(self) -> None:
+        """Come to the digest and the root of every entry."""
+        root = bytes(32)
+        for entry, kind, generation, seq, said, said_root in self._all(
+            "SELECT id, kind, generation, seq, digest, root FROM entry ORDER BY id"
+        ):
+            lines = list(getattr(self, f"_{kind}")(entry, generation, seq))
+            self.met.update(line[0] for line in lines)
+            assert digest(lines) == said, f"entry {entry}"
+            root = hashlib.sha256(root + said).digest()
+            assert root == said_root, f"entry {entry}"
+
+    def _all(self, query: str, *values: Any) -> list[Line]:
+        return self._db.execute(query, values).fetchall()
+
+    def _schema(self, _: int, __: int, migrations: int) -> Iterator[Line]:
+        columns = "'migration', id, migration_set, name, applied_at"
+        yield from self._all(f"SELECT {columns} FROM _sqlite_migrations ORDER BY id LIMIT ?", migrations)
+
+    def _generation(self, _: int, generation: int, __: int) -> Iterator[Line]:
+        columns = "'generation', id, made_at, syncs, rules"
+        yield from self._all(f"SELECT {columns} FROM generation WHERE id = ?", generation)
+
+    def _sync(self, entry: int, generation: int, _: int) -> Iterator[Line]:
+        ((number, observed_at, seq, *counts),) = self._all(
+            "SELECT sync, observed_at, seq, status, appeared, changed, disappeared, unchanged FROM entry WHERE id = ?",
+            entry,
+        )
+        ((archived,),) = self._all("SELECT digest FROM sync WHERE id = ?", number)
+        lines = list(self._archived(number))
+        self.met.update(line[0] for line in lines)
+        assert digest(lines) == archived, f"sync {number}"
+        yield "recorded", generation, number, archived.hex(), observed_at, seq, *counts
+        yield from self._laid_down(entry, generation)
+
+    def _archived(self, sync: int) -> Iterator[Line]:
+        columns = "id, cause, opened_at, at, interrupted, version, plan, report, first, attempts"
+        ((*row, first, block),) = self._all(f"SELECT {columns} FROM sync WHERE id = ?", sync)
+        yield "sync", *row
+        rules = self._all("SELECT resource, rules FROM sync_rules WHERE sync = ?", sync)
+        yield from by_name(("rules", resource, self._rules[number]) for resource, number in rules)
+        pages: Counter[int] = Counter()
+        for number, scope, asked, arrived, status, answered, error, url, tries, own in (
+            unpacked(first, row[2], block) if block else ()
+        ):
+            came_with, headers, answer = None, own, (None, None)
+            if answered:
+                news = "SELECT answer, status, headers FROM news WHERE scope = ? AND page = ? AND attempt <= ?"
+                content, came_with, found = self._all(
+                    f"{news} ORDER BY attempt DESC LIMIT 1", scope, pages[scope], number
+                )[0]
+                ((digested, size),) = self._all("SELECT hash, size FROM answer WHERE id = ?", content)
+                answer, headers = (digested.hex(), size), {**json.loads(found or "{}"), **own}
+            pages[scope] += 1
+            what = *self._scopes[scope], asked, arrived, status, came_with, int(answered), *answer
+            yield "attempt", number, *what, error, url, tries, text(sorted([*pair] for pair in headers.items()))
+
+    def _laid_down(self, entry: int, g: int) -> Iterator[Line]:
+        def rows(columns: str, table: str) -> list[Line]:
+            return self._all(f"SELECT {columns} FROM {table}_{g} WHERE entry = ?", entry)
+
+        categories = {n: rest for n, *rest in self._all(f"SELECT id, source, name FROM category_{g}")}
+        found = self._all(f"SELECT id, category, key FROM entity_{g}")
+        entities = {number: (*categories[category], key) for number, category, key in found}
+        listings = rows("scope, attempt, complete, rules, settled", "listing")
+        yield from by_name(("listing", *self._scopes[s], a, c, self._rules.get(r), x) for s, a, c, r, x in listings)
+        yield from sorted(("repeat", *row) for row in rows("page, mask", "repeat"))
+        yield from by_name(("disturbed", *self._scopes[scope]) for (scope,) in rows("scope", "disturbed"))
+        results = rows("resource, status, asked, listed, complete, doubted", "result")
+        yield from by_name(("result", *row) for row in results)
+        yield from sorted(("category", *row) for row in rows("id, source, name, resource", "category"))
+        sightings = rows("entity, scope, parent_category, parent", "sighting")
+        yield from by_name(("sighting", *entities[t], *self._scopes[s], *parent) for t, s, *parent in sightings)
+        unconfirmed = rows("entity, doubted", "unconfirmed")
+        yield from by_name(("unconfirmed", *entities[entity], doubted) for entity, doubted in unconfirmed)
+        yield from by_name(("unread", *self._scopes[scope], key) for scope, key in rows("scope, key", "unread"))
+        yield from sorted(("issue", *row) for row in rows("id, attempt, code, key, path, message", "issue"))
+        events = rows("seq, entity, parent_category, parent, scope, kind, not_before, hash, body", "event")
+        for seq, entity, category, parent, scope, kind, not_before, hashed, body in sorted(events, key=lambda e: e[0]):
+            of_body = None if body is None else hashlib.sha256(body.encode()).hexdigest()
+            place = *entities[entity], 1, category, parent, *self._scopes[scope]
+            yield "event", seq, *place, kind, not_before, hashed.hex(), of_body
+
+
+def witnessed(path: Path) -> set[str]:
+    """Check a record; return which lines it has."""
+    with closing(sqlite3.connect(path)) as db:
+        witness = Witness(db)
+        witness.check()
+    return set(witness.met)
+
+
+def test_every_root_follows_from_the_file_as_the_page_says(tmp_path: Path) -> None:
+    """L9: what a root commits to is no secret of the code that computes it."""
+    world = World(3, start=datetime(2026, 1, 1, tzinfo=UTC), days=2, models=6, failures=0.1)
+    with Record.open(tmp_path / "world", write=True) as record:
+        play(record, world)
+    a, b, c = (Item(key, (("model", Document.parsed({"id": key})),)) for key in "abc")
+    steps = [
+        (True, (a, b), ()),
+        (False, (a,), ()),  # an incomplete one confirms what it shows
+        (True, (a, c), ("b",)),  # b is there, and unreadable
+        (True, (a, c), ("b", "é")),
+    ]
+    with Record.open(tmp_path / "laid", write=True) as record:
+        for number, (complete, items, present) in enumerate(steps):
+            listing = Listing(MODELS, ("model",), 0, complete, items, frozenset(present))
+            lay_down(record, Model(), step_of(number, MODELS, listing))
+    met = witnessed(tmp_path / "world" / "record.db") | witnessed(tmp_path / "laid" / "record.db")
+    said = {line.split('"')[1] for line in PAGE.read_text("utf-8").splitlines() if line.startswith('| `"')}
+    assert said <= met
