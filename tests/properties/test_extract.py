@@ -6,16 +6,22 @@ import copy
 import csv
 import io
 import json
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
+from urllib.parse import parse_qs, unquote, urljoin, urlsplit
 
 import pytest
 from hypothesis import example, given, reject
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from collector import BadRules, Body, Extracted, Extraction, Extractor, Format, lenient, slicing
-from collector.pointer import NotThere, find, pointer, tokens
-from collector.template import Template
+from collector import BadRules, Body, Extracted, Extraction, Extractor, Format
+from collector.extraction import lenient, slicing
+from collector.sources.pages import next_path
+from collector.sources.paths import request_path
+from collector.sources.pointer import NotThere, find, pointer, tokens
+from collector.sources.slices import Steps
+from collector.sources.template import Template
 from eventstore import Item, Scope, Unreadable, canonical_bytes, parse
 from tests.properties.documents import documents, keys, values
 
@@ -31,6 +37,9 @@ RULES = {
     "lines": Extraction(category="item", key="{id}", format=Format.JSONL, footer=1),
     "table": Extraction(category="item", key="{id}", format=Format.CSV),
     "pages": Extraction(category="item", key="{id}", items="/data", total="/n", next="/m", empty_on=(404,)),
+    "dated": Extraction(category="item", key="{id}", format=Format.CSV, footer=1, as_of="on {date}"),
+    "said": Extraction(category="item", key="{id}", items="/data", as_of="/day"),
+    "slices": Extraction(category="item", key="{symbol|A}:{start|0}", slices=Steps("1s", 5, "/0")),
     "split": Extraction(category="item", key="{id}", items="/data", split={"s": ("/a/b", "/c")}, drop=("/d", "/e/f")),
 }
 
@@ -41,6 +50,9 @@ VALID = (
     b'{"id": "a"}\n{"id": "b"}\nthe end\n',
     b'id,v\n1,"a ""b"" c"\n2,\xc3\xa9\n',
     b'{"usd": 1.25}',
+    b"id,v\n1,a\n2,b\nthe end, on 2025-09-13\n",
+    b'{"data": [{"id": "a"}, {"id": "b", "as_of": 1}], "day": "2025-09-13"}',
+    b'[[0, "a"], [1000, "b"], [4000, "c"]]',
 )
 
 SPOILED = (b"NaN", b"-Infinity", b"1e999", b'"\\ud800"', b'"\xff"', b"1" * 4301, b'"\x01"', b'{"\\udfff": 1}')
@@ -309,6 +321,57 @@ def test_json_lines_come_back_as_they_were_written(items: list[JSON]) -> None:
     text = b"".join(canonical_bytes(item) + b"\n" for item in items)
     expected = [(str(item["id"]), [("item", canonical_bytes(item))]) for item in items]
     assert said(extract(RULES["lines"], text + b"the end\n")) == expected
+
+
+@given(st.sets(st.integers(0, 30)), st.integers(1, 30))
+def test_rows_of_a_slice_and_rows_said_to_be_missing_are_all_that_it_spans(present: set[int], step: int) -> None:
+    times = [7 + n * step * 1000 for n in sorted(present)]
+    rules = Extraction(category="item", key="{start}", slices=Steps(f"{step}s", 31, ""))
+    scope = Scope.of("shop", "items", {"start": "7"})
+    asked_at = datetime(2025, 1, 1, tzinfo=UTC)
+    extracted = Extractor(rules).extract(scope, [Body(1, 200, canonical_bytes(times), asked_at=asked_at)])
+    assert items_of(extracted)[0].parts[0][1].value == times
+    assert {issue.code for issue in extracted.issues} <= {"gap"}
+    missing = sum(int(issue.message.split()[0]) for issue in extracted.issues)
+    assert missing == (31 - min(present) - len(present) if present else 0)
+
+
+@given(st.lists(st.integers(-2, 8) | values(), max_size=8))
+def test_no_rows_make_the_judgement_of_a_slice_raise_or_the_slice_incomplete(rows: list[JSON]) -> None:
+    rules = Extraction(category="item", key="{start}", slices=Steps("1s", 5, "/0"))
+    answer = canonical_bytes([[row * 1000 if isinstance(row, int) else row, 1] for row in rows])
+    extracted = Extractor(rules).extract(Scope.of("shop", "items", {"start": "0"}), [Body(1, 200, answer)])
+    assert extracted.listing is not None
+    assert extracted.listing.complete
+    assert {issue.code for issue in extracted.issues} <= {"gap", "misplaced-row"}
+
+
+@given(st.lists(st.text(min_size=1)), st.text())
+def test_no_value_leads_a_path_elsewhere(segments: list[str], query: str) -> None:
+    value = "/".join(segments)
+    try:
+        path = request_path("/api/{a}/x?q={b|-}", {"a": value, **({"b": query} if query else {})})
+    except BadRules:
+        assert {"", ".", ".."} & {*value.split("/")} or any("\ud800" <= c <= "\udfff" for c in value + query)
+        return
+    url = urlsplit(urljoin("https://shop.example", path))
+    assert (url.scheme, url.netloc, url.fragment) == ("https", "shop.example", "")
+    assert [unquote(segment) for segment in url.path.split("/")] == ["", "api", *value.split("/"), "x"]
+    assert parse_qs(url.query, keep_blank_values=True) == {"q": [query or "-"]}
+
+
+@given(st.text(alphabet=st.sampled_from("/\\?#@:.%2eE v1[]shopexamle\t\n")) | st.text())
+def test_no_link_leads_to_another_host(link: str) -> None:
+    base = "https://shop.example/v1"
+    try:
+        path = next_path("/items?page=1", link, base, param=None)
+    except BadRules:
+        return
+    if path is not None:
+        url = urlsplit(base + path)
+        assert (url.scheme, url.netloc) == ("https", "shop.example")
+        assert url.path.startswith("/v1/")
+        assert ".." not in unquote(url.path).split("/")
 
 
 # reading leniently

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from collector import Body, Extracted, Extraction, Extractor, Format, NoFunction
-from collector.memory import Memory, Page, Pages, Reading
+from collector import BadRules, Body, Extracted, Extraction, Extractor, Format, NoFunction
+from collector.extraction.memory import Memory, Page, Pages, Reading
 from eventstore import Entity, Issue, Item, Listing, Scope
 
 SCOPE = Scope("shop", "items")
@@ -165,6 +165,21 @@ def test_a_byte_order_mark_is_no_hindrance() -> None:
         ("{id}", b'{"id": "a#2"}', "a\\#2"),
         ("{id}", b'{"id": "a\\\\"}', "a\\\\"),
         ("{a}#{b}", b'{"a": "x#", "b": "\\\\y"}', "x\\##\\\\y"),
+        ("{a}:{/b/c|std}", b'{"a": "x", "b": {"c": "free"}}', "x:free"),
+        ("{a}:{/b/c|std}", b'{"a": "x", "b": {"c": null}}', "x:std"),
+        ("{a}:{/b/c|std}", b'{"a": "x", "b": null}', "x:std"),
+        ("{a}:{/b/c|std}", b'{"a": "x"}', "x:std"),
+        ("{a|none}", b'{"b": 1}', "none"),
+        ("{a|no#}", b"[]", "no\\#"),
+        ("{a||b}", b'{"a|b": 1}', "1"),
+        ("{a||b|c||d}", b"{}", "c|d"),
+        ("{a}{:/b|std}", b'{"a": "x", "b": "free"}', "x:free"),
+        ("{a}{:/b|std}", b'{"a": "x", "b": "std"}', "x"),
+        ("{a}{:/b|std}", b'{"a": "x", "b": null}', "x"),
+        ("{a}{:/b}", b'{"a": "x"}', "x"),
+        ("{a}{:/b}", b'{"a": "x", "b": 7}', "x:7"),
+        ("{a}{:/b|std}", b'{"a": "x", "b": "#"}', "x:\\#"),
+        ("{:b}", b'{":b": "x"}', "x"),
     ],
 )
 def test_a_template_makes_a_key(template: str, item: bytes, key: str) -> None:
@@ -191,6 +206,29 @@ def test_an_item_without_a_key_makes_the_listing_incomplete(item: bytes, reason:
     assert extracted.listing is not None
     assert not extracted.listing.complete
     assert [each.key for each in extracted.listing.items] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "template, item, reason",
+    [
+        ("{a|b}", b'{"a": ""}', "{a|b} is an empty string"),
+        ("{a|b}", b'{"a": [1]}', "{a|b} is a list, not a string or an integer"),
+        ("{:/a|b}", b'{"a": {}}', "{:/a|b} is an object, not a string or an integer"),
+        ("{:/a|b}", b'{"a": "b"}', "nothing of its template has a value"),
+        ("{:/a}", b"{}", "nothing of its template has a value"),
+    ],
+)
+def test_a_default_stands_for_what_is_missing_or_null_and_for_nothing_else(
+    template: str, item: bytes, reason: str
+) -> None:
+    issue = only_issue(Extraction("item", template, items=""), b"[" + item + b"]")
+    assert (issue.code, issue.message) == ("no-key", f"/0 has no key: {reason}")
+
+
+@pytest.mark.parametrize("template", ["{|a}", "{a|}", "{:/a|}", "{|}"])
+def test_a_template_that_names_nothing_is_refused(template: str) -> None:
+    with pytest.raises(BadRules, match="names nothing"):
+        Extraction("item", template, items="")
 
 
 def test_a_parameter_of_the_scope_wins_over_a_member_of_the_same_name() -> None:
@@ -527,6 +565,18 @@ def test_a_last_page_that_points_to_another_one_makes_the_listing_incomplete() -
     assert [issue.code for issue in extracted.issues] == ["missing-page"]
 
 
+def test_what_leads_to_the_next_page_is_read_from_an_answer() -> None:
+    extractor = Extractor(TOTAL)
+    assert extractor.following(b'\xef\xbb\xbf{"data": [], "next": "/items?page=2"}') == "/items?page=2"
+    assert extractor.following(b'{"data": [], "next": {"cursor": 2}}') == {"cursor": 2}
+    for last in (b'{"data": [], "next": null}', b'{"data": []}', b"[]", b"", b"<html>", b'{"next": "/it', b"[" * 9999):
+        assert extractor.following(last) is None
+
+
+def test_rules_of_one_page_have_no_next() -> None:
+    assert Extractor(LIST).following(b'{"data": [], "next": "/items?page=2"}') is None
+
+
 # rows
 
 
@@ -643,6 +693,144 @@ def test_lines_of_which_none_is_json_are_no_listing() -> None:
         "unreadable-answer",
         'no line is JSON; the first is not JSON at byte 0 (line 1): "Not found"',
     )
+
+
+def test_a_column_that_has_a_default_may_be_missing() -> None:
+    rules = Extraction("club", "{Club Number}{:/Status|Active}/{Area|0}", format=Format.CSV)
+    assert keys(rules, b"Club Number\n7\n") == ["7/0"]
+
+
+# the day that an answer speaks of
+
+
+DATED = Extraction(
+    "club",
+    "{Club Number}",
+    format=Format.CSV,
+    footer=1,
+    as_of="As of {date:%m/%d/%Y}",
+    split={"state": ("/State",)},
+)
+
+
+def dated(day: bytes, state: bytes = b"Active") -> bytes:
+    return b"Club Number,State\n7," + state + b"\nMonth of Jun, As of " + day + b"\n"
+
+
+def days(extracted: Extracted) -> list[Any]:
+    assert extracted.listing is not None
+    return [part.value["as_of"] for item in extracted.listing.items for _, part in item.parts]
+
+
+def test_every_document_carries_the_day_of_its_answer() -> None:
+    (item,) = listed(DATED, dated(b"09/13/2025")).items
+    assert [(category, part.value) for category, part in item.parts] == [
+        ("club", {"Club Number": "7", "as_of": "2025-09-13"}),
+        ("state", {"State": "Active", "as_of": "2025-09-13"}),
+    ]
+
+
+@pytest.mark.parametrize(
+    "as_of, line",
+    [
+        ("{date}", b"2025-09-13"),
+        ("{date}", b"20250913T235959Z"),
+        ("on {date:%d %b %Y}.", b"rows on 13 Sep 2025. Bye"),
+        ("of {date:%d.%m.%y}", b"of 13.9.25"),
+        ("(*) {date:%Y%m%d}", b"(*) 20250913"),
+    ],
+)
+def test_a_day_is_read_in_the_form_that_the_rules_give(as_of: str, line: bytes) -> None:
+    rules = Extraction("item", "{id}", format=Format.JSONL, footer=1, as_of=as_of)
+    assert days(extract(rules, b'{"id": "a"}\n' + line)) == ["2025-09-13"]
+
+
+def test_any_of_the_closing_lines_may_tell_the_day_and_no_other_line() -> None:
+    rules = Extraction("item", "{id}", format=Format.CSV, footer=2, as_of="As of {date}")
+    assert days(extract(rules, b"id\nAs of 2025-01-01\n\nAs of 2025-09-13\n\nthe end\n\n")) == ["2025-09-13"]
+    assert refusal(rules, b"id\nAs of 2025-01-01\nx\ny\n")[0] == "unreadable-answer"
+
+
+@pytest.mark.parametrize("end", range(1, len(dated(b"09/13/2025").rstrip())))
+def test_a_table_that_was_cut_off_before_its_day_says_nothing(end: int) -> None:
+    code, _ = refusal(DATED, dated(b"09/13/2025")[:end])
+    assert code == "unreadable-answer"
+
+
+@pytest.mark.parametrize("day", [b"13/09/2025", b"02/30/2025", b"09/13/20255", b"soon", b"\xff", b"00/13/2025"])
+def test_a_closing_line_without_the_day_makes_no_listing_and_is_shown(day: bytes) -> None:
+    code, message = refusal(DATED, dated(day))
+    assert (code, message[:69]) == (
+        "unreadable-answer",
+        "it does not say of which day it speaks, and may be cut off: its last ",
+    )
+    assert "Month of Jun, As of" in message
+
+
+def test_a_row_that_comes_again_on_another_day_is_another_document() -> None:
+    extractor = Extractor(DATED)
+    found = [
+        days(extractor.extract(SCOPE, [Body(n, 200, dated(day))]))
+        for n, day in enumerate([b"09/13/2025", b"09/14/2025", b"09/13/2025"])
+    ]
+    assert found == [["2025-09-13"] * 2, ["2025-09-14"] * 2, ["2025-09-13"] * 2]
+
+
+SNAPSHOT = Extraction("rate", "{id}", items="/rates", as_of="/meta/date")
+
+
+@pytest.mark.parametrize("date", ["2025-09-13", "20250913", "2025-09-13T23:59:59Z", "2025-09-13T23:59:59-11:00"])
+def test_a_json_answer_tells_its_day_in_a_member_as_it_is_written(date: str) -> None:
+    answer = b'{"rates": [{"id": "a"}], "meta": {"date": "' + date.encode() + b'"}}'
+    assert documents(listed(SNAPSHOT, answer)) == {"a": {"id": "a", "as_of": "2025-09-13"}}
+
+
+@pytest.mark.parametrize(
+    "meta, said",
+    [
+        (b"{}", "there is no /meta/date"),
+        (b"[]", "there is no /meta/date"),
+        (b'{"date": null}', "/meta/date is null, no date"),
+        (b'{"date": 1757721600}', "/meta/date is an integer, no date"),
+        (b'{"date": "13 Sep"}', '/meta/date is "13 Sep", no date'),
+        (b'{"date": NaN}', "/meta/date is NaN, no date"),
+    ],
+)
+def test_a_json_answer_without_its_day_makes_no_listing(meta: bytes, said: str) -> None:
+    assert refusal(SNAPSHOT, b'{"rates": [{"id": "a"}], "meta": ' + meta + b"}") == (
+        "unreadable-answer",
+        f"it does not say of which day it speaks: {said}",
+    )
+
+
+def test_a_json_answer_that_was_cut_off_is_said_to_be() -> None:
+    assert refusal(SNAPSHOT, b'{"rates": [{"id": "a"}], "me') == (
+        "unreadable-answer",
+        "cut off after 28 bytes: the JSON has no end",
+    )
+
+
+def test_a_single_document_may_tell_its_own_day() -> None:
+    rules = Extraction("price", "price", as_of="/date")
+    assert documents(listed(rules, b'{"date": "2025-09-13"}')) == {
+        "price": {"date": "2025-09-13", "as_of": "2025-09-13"}
+    }
+
+
+def test_a_member_as_of_that_an_api_wrote_stays_and_is_an_issue_where_it_says_something_else() -> None:
+    answer = b'{"rates": [{"id": "a", "as_of": 7}, {"id": "b", "as_of": "2025-09-13"}], "meta": {"date": "2025-09-13"}}'
+    extracted = extract(SNAPSHOT, answer)
+    assert documents(extracted.listing) == {"a": {"id": "a", "as_of": 7}, "b": {"id": "b", "as_of": "2025-09-13"}}
+    assert extracted.issues == (
+        Issue("as-of-taken", "it has a member as_of of its own, which stays; its answer speaks of 2025-09-13", 1, "a"),
+    )
+
+
+def test_a_document_that_has_no_members_cannot_carry_a_day() -> None:
+    rules = Extraction("rate", "{/0}", items="/rates", as_of="/date")
+    extracted = extract(rules, b'{"rates": [["a"]], "date": "2025-09-13"}')
+    assert documents(extracted.listing) == {"a": ["a"]}
+    assert extracted.issues == (Issue("as-of-taken", "a list has no place for as_of 2025-09-13", 1, "a"),)
 
 
 # functions

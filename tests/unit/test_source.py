@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from collector import (
     resolve,
     shipped,
 )
-from eventstore import Scope
+from collector.sources.slices import Slices, Steps
+from collector.sources.sourcefile import _ResourceTable, _SlicesTable, _SourceTable
+from eventstore import Scope, from_ms
 
 FIVE_LINES = """\
 [[resource]]
@@ -50,6 +53,22 @@ def resource(*lines: str) -> str:
     )
 
 
+def table(*lines: str) -> str:
+    """Write a resource of rows with a closing line."""
+    footer = [] if any(line.startswith("footer") for line in lines) else ["footer = 1"]
+    return "\n".join(['[[resource]]\nname = "r"\ncategory = "c"\nformat = "csv"\nkey = "{id}"', *footer, *lines])
+
+
+def sliced(*lines: str, since: str = '"2025-01-01"', step: str = '"1h"', rows: str = "5", time: str = '"/0"') -> str:
+    """Write a resource of slices."""
+    given = {line.split("=")[0].strip() for line in lines}
+    slices = f"{{ from = {since}, step = {step}, rows = {rows}, time = {time} }}"
+    least = {"name": '"r"', "category": '"c"', "key": '"{start}"', "path": '"/k?from={start}"', "slices": slices}
+    return "\n".join(
+        ["[[resource]]", *(f"{name} = {value}" for name, value in least.items() if name not in given), *lines]
+    )
+
+
 def test_five_lines_make_a_source_file_whose_name_is_the_files(tmp_path: Path) -> None:
     source = load(written(tmp_path, FIVE_LINES, "Power Outages (CA).toml"))
     assert source.name == "power-outages-ca"
@@ -74,7 +93,12 @@ def test_all_fields_of_a_source_file_are_read(tmp_path: Path) -> None:
         base_url = "https://shop.example/v2"
         concurrency = 8
         rate = "90/m"
-        headers = { Accept = "application/json" }
+        headers = { Accept = "application/json", Authorization = "Bearer ${TOKEN}" }
+        timeout = "20s"
+        patience = "2m"
+        budget = "1h"
+        retries = 0
+        max_bytes = "64MB"
         [[resource]]
         name = "items"
         category = "item"
@@ -84,6 +108,7 @@ def test_all_fields_of_a_source_file_are_read(tmp_path: Path) -> None:
         key = "{lang}/{id}"
         total = "/total"
         next = "/links/next"
+        next_param = "cursor"
         every = "30m"
         implausible = 0.25
         [[resource]]
@@ -105,9 +130,19 @@ def test_all_fields_of_a_source_file_are_read(tmp_path: Path) -> None:
         8,
         1.5,
     )
-    assert source.headers == {"Accept": "application/json"}
+    assert source.headers == {"Accept": "application/json", "Authorization": "Bearer ${TOKEN}"}
+    assert (source.timeout, source.patience, source.budget) == (
+        timedelta(seconds=20),
+        timedelta(minutes=2),
+        timedelta(hours=1),
+    )
+    assert (source.retries, source.max_bytes) == (0, 64_000_000)
     items, offers = source.resources
-    assert (items.every, items.params) == (timedelta(minutes=30), {"lang": ("en", "is")})
+    assert (items.every, items.params, items.next_param) == (
+        timedelta(minutes=30),
+        {"lang": ("en", "is")},
+        "cursor",
+    )
     assert (items.extraction.total, items.extraction.next, items.extraction.implausible) == (
         "/total",
         "/links/next",
@@ -203,6 +238,53 @@ WRONG = {
     "source.concurrency: at least one request": f"[source]\nconcurrency = 0\n{FIVE_LINES}",
     "source.base_url: 'shop.example': write a URL": f'[source]\nbase_url = "shop.example"\n{FIVE_LINES}',
     "source.headers.X Y: 'X Y': write a header's name": f'[source]\nheaders = {{ "X Y" = "1" }}\n{FIVE_LINES}',
+    "source.headers.X: write ${NAME}, a variable": f'[source]\nheaders = {{ X = "${{}}" }}\n{FIVE_LINES}',
+    "source.headers.Y: write a value of printable": f'[source]\nheaders = {{ Y = "a\\tb" }}\n{FIVE_LINES}',
+    "source.timeout: '20': write a number and s, m, h, d or w": f'[source]\ntimeout = "20"\n{FIVE_LINES}',
+    "source.patience: '1M': write a number and s, m, h": f'[source]\npatience = "1M"\n{FIVE_LINES}',
+    "source.budget: 'long': write a number and s, m, h": f'[source]\nbudget = "long"\n{FIVE_LINES}',
+    "source.budget: Expected str | null, got int": f"[source]\nbudget = 7\n{FIVE_LINES}",
+    "source.retries: a number of retries cannot be negative": f"[source]\nretries = -1\n{FIVE_LINES}",
+    "source.max_bytes: '64TB': write a number of bytes": f'[source]\nmax_bytes = "64TB"\n{FIVE_LINES}',
+    "source.max_bytes: at least one byte": f"[source]\nmax_bytes = 0\n{FIVE_LINES}",
+    "resource[0].key: {id|} names nothing": resource('key = "{id|}"'),
+    "resource[0].as_of: 'day': write a JSON Pointer": resource('as_of = "day"'),
+    "resource[0].as_of: '/a~' is not a JSON Pointer": resource('as_of = "/a~"'),
+    "resource[0].as_of: the function makes": resource('extract = "a.b:c"', 'as_of = "/day"').replace(
+        'items = "/data"\n', ""
+    ),
+    "resource[0].as_of: 'As of': write a text with a date": table('as_of = "As of"'),
+    "resource[0].as_of: '{date} {date}': write a text": table('as_of = "{date} {date}"'),
+    "resource[0].as_of: '{day}': write a text": table('as_of = "{day}"'),
+    "resource[0].as_of: {date:%Q}: %Q cannot be read; these can": table('as_of = "{date:%Q}"'),
+    "resource[0].as_of: {date:%d %m} has no year": table('as_of = "{date:%d %m}"'),
+    "resource[0].as_of: it stands in a closing line": table('as_of = "{date}"', "footer = 0"),
+    "resource[0].next_param: say with next where": resource('next_param = "page"'),
+    "resource[0].key: it would be the same for every request: refer to {lang}": (
+        '[[resource]]\nname="x"\ncategory="c"\nparams = { lang = ["en", "is"] }'
+    ),
+    "resource[1].key: it would be the same for every request: refer to {c}": (
+        resource() + '\n[[resource]]\nname="x"\ncategory="d"\nfor_each="c"'
+    ),
+    "resource[0].path: '//shop.example': write what": resource('path = "//shop.example"'),
+    "resource[0].path: '/a#b': write what comes after": resource('path = "/a#b"'),
+    "resource[0].path: {start} is neither one of params": resource('path = "/a?from={start}"'),
+    "resource[0].slices: write it as a table": sliced('slices = "1h"'),
+    "resource[0].slices.from: is missing": sliced('slices = { step = "1h", rows = 5, time = "/0" }'),
+    "resource[0].slices.form: unknown field; did you mean 'from'?": sliced('slices = { form = "2025-01-01" }'),
+    "resource[0].slices.rows: Expected int, got str": sliced(rows='"5"'),
+    "resource[0].slices.rows: a slice holds at least one row": sliced(rows="0"),
+    "resource[0].slices.time: '0' is not a JSON Pointer": sliced(time='"0"'),
+    "resource[0].slices.step: '1M': write a number and s, m, h, d or w, as 30m or 1h: a step": sliced(step='"1M"'),
+    "resource[0].slices.step: {interval} is none of params": sliced(step='"{interval}"'),
+    "resource[0].params.p[1]: '1M': write a number": sliced('params = { p = ["1h", "1M"] }', step='"{p}"'),
+    "resource[0].params.start: 'start' is what slices give": sliced('params = { start = ["1"] }'),
+    "resource[0].slices.from: 'soon': write a date or a time": sliced(since='"soon"'),
+    "resource[0].slices.from: '2025': write a date or a time": sliced(since="2025"),
+    "resource[0].slices: a slice is one document": sliced('items = ""'),
+    "resource[0].key: 'all' would be the same for every slice: refer to {start}": sliced('key = "all"'),
+    "resource[0].key: slices of one p would have the keys of another's": sliced('params = { p = ["a", "b"] }'),
+    "resource[0].path: every slice would be asked for alike": sliced('path = "/klines"'),
     "source.name: 'My Shop': write small letters": f'[source]\nname = "My Shop"\n{FIVE_LINES}',
     "source: write it as a table": f"source = 1\n{FIVE_LINES}",
     "not TOML: ": "[[resource]\n",
@@ -216,6 +298,55 @@ def test_what_is_wrong_is_said_with_the_file_and_the_place_in_it(tmp_path: Path,
         read(tmp_path, WRONG[message])
     assert str(caught.value).startswith(f"{tmp_path}/my.toml: {message}")
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text, since",
+    [
+        ('"2025-01-01"', "2025-01-01T00:00:00+00:00"),
+        ("2025-01-01", "2025-01-01T00:00:00+00:00"),
+        ("2025-01-01T12:00:00", "2025-01-01T12:00:00+00:00"),
+        ('"2025-01-01T12:00+02:00"', "2025-01-01T10:00:00+00:00"),
+    ],
+)
+def test_slices_begin_at_a_date_or_time_which_is_utc_unless_it_says_otherwise(
+    tmp_path: Path, text: str, since: str
+) -> None:
+    (found,) = read(tmp_path, sliced(since=text)).resources
+    assert found.since is not None
+    assert from_ms(found.since).isoformat() == since
+    assert found.extraction.slices == Steps("1h", 5, "/0")
+    assert found.slices == Slices("1h", 5, "/0", found.since)
+
+
+def test_since_when_there_are_slices_and_how_pages_are_asked_for_makes_no_other_rules(tmp_path: Path) -> None:
+    one, other = (read(tmp_path, sliced(since=since)).resources[0] for since in ("2024-01-01", "2025-01-01"))
+    assert one.extraction.rules == other.extraction.rules
+    assert one != other
+    links, tokens = (
+        read(tmp_path, resource('next = "/n"', *more)).resources[0] for more in ([], ['next_param = "page"'])
+    )
+    assert links.extraction.rules == tokens.extraction.rules
+
+
+def test_rules_of_slices_and_days_come_back_from_their_text(tmp_path: Path) -> None:
+    for text in (sliced(), table('as_of = "As of {date:%m/%d/%Y}"'), resource('as_of = "/day"')):
+        rules = read(tmp_path, text).resources[0].extraction
+        assert Extraction.from_rules(rules.rules.text) == rules
+
+
+@pytest.mark.parametrize(
+    "text, size",
+    [("7", 7), ('"7"', 7), ('"500 kB"', 500_000), ('"64MB"', 64_000_000), ('"1GiB"', 1 << 30), ('"2k"', 2000)],
+)
+def test_sizes_are_written_as_people_write_them(tmp_path: Path, text: str, size: int) -> None:
+    assert read(tmp_path, f"[source]\nmax_bytes = {text}\n{FIVE_LINES}").max_bytes == size
+
+
+def test_a_header_that_is_refused_is_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(BadSource) as caught:
+        read(tmp_path, f'[source]\nheaders = {{ X = "s3cret\\n" }}\n{FIVE_LINES}')
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_part_of_what_is_split_off_may_be_dropped(tmp_path: Path) -> None:
@@ -336,7 +467,7 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(tmp_path: Pa
         "openrouter.modls": "did you mean openrouter.models?",
         "opnrouter.providers": "did you mean openrouter.providers",
         f"{path}#outage": f"did you mean {path}#outages?",
-        "zzz": "one of: openrouter.endpoints, openrouter.models, openrouter.providers",
+        "zzz": "one of: binance.klines, openrouter-frontend.analytics, openrouter-frontend.apps",
     }
     for text, hint in hints.items():
         with pytest.raises(UnknownResource) as caught:
@@ -379,3 +510,19 @@ def test_a_broken_file_of_a_users_own_is_not_passed_over_for_the_shipped_one(tmp
 def test_the_formats_travel_as_enums(tmp_path: Path) -> None:
     text = '[[resource]]\nname = "x"\ncategory = "c"\nkey = "{id}"\nformat = "csv"\nfooter = 1'
     assert read(tmp_path, text).resources[0].extraction == Extraction("c", "{id}", format=Format.CSV, footer=1)
+
+
+def test_the_source_files_that_the_page_shows_can_be_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert [[found.name for found in read(tmp_path, block).resources] for block in blocks] == [
+        ["products", "offers"],
+        ["klines"],
+    ]
+
+
+def test_the_page_of_source_files_names_every_field() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
+    for table in (_SourceTable, _ResourceTable, _SlicesTable):
+        for field in table.__struct_encode_fields__:
+            assert f"| `{field}` |" in page

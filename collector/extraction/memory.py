@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from collector.items import Outcome, Unread
+from collector.extraction.items import Outcome, Unread
 from eventstore import JSON, Item, Scope
 
 MEMORY: Final = 16_000_000
@@ -17,16 +17,28 @@ MEMORY: Final = 16_000_000
 shared with whoever keeps the documents. An answer that is larger is not remembered."""
 
 
+class Oddity(msgspec.Struct, frozen=True):
+    """What an answer gives reason to say an issue about, whichever attempt it came from."""
+
+    code: str
+    message: str
+    key: str | None = None
+    path: str | None = None
+
+
 class Reading(msgspec.Struct, frozen=True):
     """What one answer says. `unread` has the place of each item that could not be read; `count` includes those.
 
-    `total` and `following` are what stands where the rules' `total` and `next` point, None if nothing does.
+    `total` and `following` are what stands where the rules' `total` and `next` point, None if nothing does. What is
+    `odd` leaves the listing as it is. `tail` counts the rows that a slice lacks at its end, should it be closed.
     """
 
     items: tuple[Item, ...] = ()
     unread: tuple[tuple[str, Unread], ...] = ()
     total: JSON = None
     following: JSON = None
+    odd: tuple[Oddity, ...] = ()
+    tail: int = 0
 
     @property
     def count(self) -> int:

@@ -10,14 +10,14 @@ import importlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Final, Protocol
 
-from collector import diagnosis, lenient, slicing, tabular
-from collector.assembly import Refused
 from collector.errors import NoFunction
-from collector.issues import EXTRACT_FAILED, NO_ITEMS, UNREADABLE
-from collector.items import Dissector, Outcome, Unread
-from collector.pointer import NotThere, Tokens, pointer, tokens
-from collector.rules import Extraction, Format
-from collector.template import From, NoValue, Template
+from collector.extraction import diagnosis, lenient, slicing, tabular
+from collector.extraction.assembly import Refused
+from collector.extraction.issues import EXTRACT_FAILED, NO_ITEMS, UNREADABLE
+from collector.extraction.items import Dissector, How, Outcome, Unread
+from collector.sources.pointer import NotThere, Tokens, pointer, tokens
+from collector.sources.rules import Extraction, Format
+from collector.sources.template import From, NoValue, Template
 from collector.wording import listed, shown
 from eventstore import JSON, Unreadable, canonical_bytes, parse
 
@@ -33,7 +33,7 @@ class Reader(Protocol):
         """Cut an answer into the tokens of its items. Raises `Refused`."""
         ...
 
-    def read(self, token: Any, params: Params, *, light: bool) -> Outcome:
+    def read(self, token: Any, params: Params, how: How) -> Outcome:
         """Make an item of a token. Raises `items.TooDeep`."""
         ...
 
@@ -50,6 +50,8 @@ def reader(rules: Extraction) -> Reader:
         return _Csv(rules)
     if rules.format is Format.JSONL:
         return _JsonLines(rules)
+    if rules.slices is not None:
+        return _Slice(rules)
     return _Document(rules) if rules.items is None else _Json(rules, tokens(rules.items))
 
 
@@ -93,9 +95,9 @@ class _Json:
     def _where(self) -> str:
         return pointer(self._path) or "the answer"
 
-    def read(self, token: bytes | tuple[str, bytes], params: Params, *, light: bool) -> Outcome:
+    def read(self, token: bytes | tuple[str, bytes], params: Params, how: How) -> Outcome:
         name, text = token if isinstance(token, tuple) else (None, token)
-        return self._dissector.read(text, params, name, light=light)
+        return self._dissector.read(text, params, name, how)
 
     def place(self, index: int, token: bytes | tuple[str, bytes]) -> str:
         return pointer((*self._path, token[0] if isinstance(token, tuple) else str(index)))
@@ -116,12 +118,29 @@ class _Document:
         except (lenient.Malformed, RecursionError):
             raise Refused(UNREADABLE, diagnosis.unreadable(answer)) from None
 
-    def read(self, token: bytes, params: Params, *, light: bool) -> Outcome:
-        return self._dissector.read(token, params, None, light=light)
+    def read(self, token: bytes, params: Params, how: How) -> Outcome:
+        return self._dissector.read(token, params, None, how)
 
     def place(self, index: int, token: bytes) -> str:
         del index, token
         return "the document"
+
+
+class _Slice(_Document):
+    """JSON that is the list of a slice's rows: all of them are one document."""
+
+    def cut(self, answer: bytes, params: Params) -> Sequence[Hashable]:
+        del params
+        try:
+            found = slicing.slices(answer, ())
+        except NotThere as error:
+            raise Refused(NO_ITEMS, f"{diagnosis.misplaced(error, ())}, not the list of a slice's rows") from None
+        except (lenient.Malformed, RecursionError):
+            raise Refused(UNREADABLE, diagnosis.unreadable(answer)) from None
+        if isinstance(found, dict):
+            what = f"the answer is an object with the members {listed(found)}" if found else "the answer is an object"
+            raise Refused(NO_ITEMS, f"{what}, not the list of a slice's rows")
+        return [answer]
 
 
 class _JsonLines:
@@ -138,8 +157,8 @@ class _JsonLines:
             raise Refused(UNREADABLE, f"no line is JSON; the first is {diagnosis.unreadable(found[0])}")
         return found
 
-    def read(self, token: bytes, params: Params, *, light: bool) -> Outcome:
-        return self._dissector.read(token, params, None, light=light)
+    def read(self, token: bytes, params: Params, how: How) -> Outcome:
+        return self._dissector.read(token, params, None, how)
 
     def place(self, index: int, token: bytes) -> str:
         del token
@@ -153,7 +172,7 @@ class _Csv:
         self._dissector = Dissector(rules)
         self._footer = rules.footer
         places = Template.parse(rules.key).placeholders
-        self._named = [place.path[0] for place in places if place.source is From.NAME]
+        self._named = [place.path[0] for place in places if place.source is From.NAME and place.default is None]
 
     def cut(self, answer: bytes, params: Params) -> Sequence[Hashable]:
         try:
@@ -165,11 +184,11 @@ class _Csv:
             raise Refused(NO_ITEMS, f"there is no column {shown(missing[0])}; there are {listed(header)}")
         return [(header, cells) for cells in rows]
 
-    def read(self, token: tuple[tabular.Cells, tabular.Cells], params: Params, *, light: bool) -> Outcome:
+    def read(self, token: tuple[tabular.Cells, tabular.Cells], params: Params, how: How) -> Outcome:
         header, cells = token
         value = dict(zip(header, cells, strict=False))
         if len(cells) == len(header) and not tabular.not_utf8(cells):
-            return self._dissector.item(value, params, None, light=light)
+            return self._dissector.item(value, params, None, how)
         reason = "it was cut off" if not cells else f"it has {len(cells)} cells under {len(header)} headings"
         reason = reason if len(cells) != len(header) else "it is not UTF-8 text"
         try:
@@ -201,15 +220,15 @@ class _Function:
     def cut(self, answer: bytes, params: Params) -> Sequence[Hashable]:
         del params
         if self._function is None:
-            self._function = _load(self._name)
+            self._function = load_function(self._name)
         try:
             return [_token(value) for value in self._function(answer)]
         except Exception as error:  # noqa: BLE001 - whatever it raises is said in an issue
             raise Refused(EXTRACT_FAILED, f"{self._name} failed: {type(error).__name__}: {error}") from None
 
-    def read(self, token: bytes | _Unfit, params: Params, *, light: bool) -> Outcome:
+    def read(self, token: bytes | _Unfit, params: Params, how: How) -> Outcome:
         if isinstance(token, bytes):
-            return self._dissector.item(parse(token), params, None, light=light)
+            return self._dissector.item(parse(token), params, None, how)
         try:
             return Unread(self._dissector.key(token.value, params, None), token.reason)
         except NoValue as error:
@@ -228,7 +247,8 @@ def _token(value: JSON) -> bytes | _Unfit:
     return _Unfit(value, "it nests too deeply") if diagnosis.too_deep(text) else text
 
 
-def _load(name: str) -> Callable[[bytes], Iterable[JSON]]:
+def load_function(name: str) -> Callable[[bytes], Iterable[JSON]]:
+    """Load the function that rules name, "package.module:function". Raises `NoFunction`."""
     module, _, attribute = name.partition(":")
     try:
         function = getattr(importlib.import_module(module), attribute)

@@ -11,7 +11,7 @@ import math
 import re
 from typing import Final, NoReturn
 
-from collector.pointer import Tokens
+from collector.sources.pointer import Tokens
 from eventstore import JSON
 
 MORE: Final = "there is more after the end"

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from collector import lenient
-from collector.pointer import NotThere, Tokens, element
+from collector.extraction import lenient
+from collector.sources.pointer import NotThere, Tokens, element
 from eventstore import JSON
 
 Slices: TypeAlias = list[bytes] | dict[str, bytes]

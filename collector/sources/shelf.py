@@ -11,8 +11,8 @@ from types import MappingProxyType
 from typing import Final
 
 from collector.errors import CollectorError, UnknownResource
-from collector.source import Resource, Source
-from collector.sourcefile import fitting, load, read
+from collector.sources.source import Resource, Source
+from collector.sources.sourcefile import fitting, load, read
 from collector.wording import near
 
 _FILE: Final = re.compile(r"(?P<file>.*\.toml)(?:#(?P<name>[^#]*))?", re.DOTALL | re.IGNORECASE)

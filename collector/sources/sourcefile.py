@@ -7,31 +7,31 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from collector.asking import check_asking, check_parameters, check_together
 from collector.errors import BadRules, BadSource, NoSource
-from collector.rules import IMPLAUSIBLE, Extraction, Format
-from collector.source import Resource, Source
+from collector.sources.asking import check_asking, check_parameters, check_together
+from collector.sources.headers import check_headers
+from collector.sources.rules import IMPLAUSIBLE, Extraction, Format
+from collector.sources.slices import Steps
+from collector.sources.source import Resource, Source
+from collector.sources.units import DURATION, RATE, SIZE, duration, rate, size
 from collector.wording import choice, near
+from eventstore import to_ms
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 _URL: Final = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token of RFC 9110
-_HEADER_VALUE: Final = re.compile(r"[ -~]*")
-_DURATION: Final = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
-_RATE: Final = re.compile(r"([1-9][0-9]{0,5})/([smh])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _MSGSPEC_ERROR: Final = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<where>.*)`)?", re.DOTALL)
 
 Table: TypeAlias = dict[str, Any]
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 class _SourceTable(msgspec.Struct):
@@ -40,6 +40,18 @@ class _SourceTable(msgspec.Struct):
     concurrency: int | None = None
     rate: str | None = None
     headers: dict[str, str] = {}
+    timeout: str | None = None
+    patience: str | None = None
+    budget: str | None = None
+    retries: int | None = None
+    max_bytes: int | str | None = None
+
+
+class _SlicesTable(msgspec.Struct, rename={"since": "from"}):
+    since: Any  # a string, or what TOML has for dates and times
+    step: str
+    rows: int
+    time: str
 
 
 class _ResourceTable(msgspec.Struct):
@@ -57,9 +69,12 @@ class _ResourceTable(msgspec.Struct):
     next: str | None = None
     extract: str | None = None
     implausible: float | Literal["off"] = IMPLAUSIBLE
+    as_of: str | None = None
+    slices: Any = None  # a `_SlicesTable`: read on its own, so that errors name the place in it
     path: str | None = None
     params: dict[str, tuple[str, ...]] = {}
     every: str | None = None
+    next_param: str | None = None
 
 
 def load(path: Path) -> Source:
@@ -102,14 +117,25 @@ def _source(tables: Table, name: str) -> Source:
     table = _convert(tables.get("source", {}), _SourceTable, "source")
     name = name if table.name is None else _fits(NAME, table.name, "source.name", "small letters, digits, _ and -")
     if table.base_url is not None:
+        if "@" in table.base_url:  # what is before it may be a password, and is not repeated
+            message = "it names a user or a password: give them as a header, Authorization, from the environment"
+            raise BadRules(message, field="source.base_url")
         _fits(_URL, table.base_url, "source.base_url", "a URL, as https://example.org")
-    if table.concurrency is not None and table.concurrency < 1:
-        raise BadRules("at least one request must be in flight", field="source.concurrency")
-    for header, value in table.headers.items():
-        _fits(_HEADER_NAME, header, f"source.headers.{header}", "a header's name")
-        _fits(_HEADER_VALUE, value, f"source.headers.{header}", "a header's value")
+    check_headers(table.headers)
     resources = _resources(tables.get("resource"), name)
-    return Source(name, resources, table.base_url, table.concurrency, _rate(table.rate), table.headers)
+    return Source(
+        name,
+        resources,
+        base_url=table.base_url,
+        concurrency=_least(table.concurrency, 1, "source.concurrency", "at least one request must be in flight"),
+        rate=_read(rate, table.rate, "source.rate", RATE),
+        headers=table.headers,
+        timeout=_read(duration, table.timeout, "source.timeout", DURATION),
+        patience=_read(duration, table.patience, "source.patience", DURATION),
+        budget=_read(duration, table.budget, "source.budget", DURATION),
+        retries=_least(table.retries, 0, "source.retries", "a number of retries cannot be negative"),
+        max_bytes=_bytes(table.max_bytes),
+    )
 
 
 def _resources(tables: Any, source: str) -> tuple[Resource, ...]:
@@ -130,18 +156,28 @@ def _resources(tables: Any, source: str) -> tuple[Resource, ...]:
 def _resource(table: _ResourceTable, source: str) -> Resource:
     _fits(NAME, table.name, "name", "small letters, digits, _ and -")
     check_parameters(table.params, table.for_each)
-    extraction = _extraction(table)
-    resource = Resource(source, table.name, extraction, table.path, table.params, _duration(table.every))
+    slices = None if table.slices is None else _convert(table.slices, _SlicesTable, "slices")
+    resource = Resource(
+        source,
+        table.name,
+        _extraction(table, slices),
+        path=table.path,
+        params=table.params,
+        every=_read(duration, table.every, "every", DURATION),
+        next_param=table.next_param,
+        since=None if slices is None else _instant(slices.since, "slices.from"),
+    )
     check_asking(resource)
     return resource
 
 
-def _extraction(table: _ResourceTable) -> Extraction:
+def _extraction(table: _ResourceTable, slices: _SlicesTable | None) -> Extraction:
     fields = {name: getattr(table, name) for name in Extraction.__struct_fields__}
     if table.key is None:
         if table.items is not None or table.format is not Format.JSON or table.extract is not None:
             raise BadRules('is missing: say what tells the items apart, as key = "{id}"', field="key")
         fields["key"] = table.name  # of a single document; it needs no name but that of its resource
+    fields["slices"] = None if slices is None else Steps(slices.step, slices.rows, slices.time)
     # the order of these means nothing, so it must not make other rules of them
     fields["drop"] = tuple(sorted(table.drop))
     fields["empty_on"] = tuple(sorted(set(table.empty_on)))
@@ -152,10 +188,10 @@ def _extraction(table: _ResourceTable) -> Extraction:
 def _convert(table: Any, type_: type[S], where: str) -> S:
     if not isinstance(table, dict):
         raise BadRules("write it as a table", field=where)
-    _known(table, type_.__struct_fields__, where)
+    _known(table, type_.__struct_encode_fields__, where)
     for field in msgspec.structs.fields(type_):
-        if field.required and field.name not in table:
-            raise BadRules("is missing", field=f"{where}.{field.name}")
+        if field.required and field.encode_name not in table:
+            raise BadRules("is missing", field=f"{where}.{field.encode_name}")
     try:
         return msgspec.convert(table, type_)
     except msgspec.ValidationError as error:
@@ -185,19 +221,32 @@ def _fits(form: re.Pattern[str], text: str, where: str, wanted: str) -> str:
     return text
 
 
-def _duration(text: str | None) -> timedelta | None:
+def _read(reader: Callable[[str], T | None], text: str | None, where: str, wanted: str) -> T | None:
     if text is None:
         return None
-    found = _DURATION.fullmatch(text)
-    if not found:
-        raise BadRules(f"{text!r}: write a number and s, m, h, d or w, as 30m or 1h", field="every")
-    return timedelta(seconds=int(found[1]) * _SECONDS[found[2]])
+    value = reader(text)
+    if value is None:
+        raise BadRules(f"{text!r}: write {wanted}", field=where)
+    return value
 
 
-def _rate(text: str | None) -> float | None:
-    if text is None:
-        return None
-    found = _RATE.fullmatch(text)
-    if not found:
-        raise BadRules(f"{text!r}: write a number of requests per s, m or h, as 10/s", field="source.rate")
-    return int(found[1]) / _SECONDS[found[2]]
+def _bytes(value: int | str | None) -> int | None:
+    where = "source.max_bytes"
+    if isinstance(value, str):
+        return _read(size, value, where, SIZE)
+    return _least(value, 1, where, "at least one byte must be allowed")
+
+
+def _least(value: int | None, least: int, where: str, reason: str) -> int | None:
+    if value is not None and value < least:
+        raise BadRules(reason, field=where)
+    return value
+
+
+def _instant(value: Any, where: str) -> int:
+    """Read an ISO 8601 date or time, in UTC where it names no zone, as milliseconds since 1970."""
+    try:
+        instant = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise BadRules(f"{str(value)!r}: write a date or a time, as 2025-01-01", field=where) from None
+    return to_ms(instant if instant.tzinfo is not None else instant.replace(tzinfo=UTC))

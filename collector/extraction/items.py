@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from collector import lenient
-from collector.diagnosis import too_deep
-from collector.pointer import Tokens, pointer, tokens
-from collector.rules import Extraction
-from collector.template import NoValue, Template
+from collector.extraction import lenient
+from collector.extraction.days import MEMBER
+from collector.extraction.diagnosis import too_deep
+from collector.sources.pointer import Tokens, pointer, tokens
+from collector.sources.rules import Extraction
+from collector.sources.template import NoValue, Template
 from eventstore import JSON, Document, Item, Unreadable, parse
 
 
@@ -24,6 +25,20 @@ class Unread(msgspec.Struct, frozen=True):
 
 
 Outcome: TypeAlias = Item | Unread
+
+
+class How(msgspec.Struct, frozen=True):
+    """How documents are made of an answer's items.
+
+    `light` ones do not hold on to their parsed value. `day`: the one that the answer speaks of, which each gets as its
+    member `as_of`, unless it has one.
+    """
+
+    light: bool = False
+    day: str | None = None
+
+
+PLAIN: Final = How()
 
 
 class TooDeep(Exception):
@@ -42,10 +57,13 @@ class Dissector:
 
     def key(self, value: JSON, params: Mapping[str, str], name: str | None) -> str:
         """Fill the key's template in. Raises `NoValue`."""
-        return self._key.fill(value, params, name)
+        key = self._key.fill(value, params, name)
+        if not key:
+            raise NoValue("nothing of its template has a value")
+        return key
 
-    def item(self, value: JSON, params: Mapping[str, str], name: str | None, *, light: bool = False) -> Outcome:
-        """Take a value apart, which is used up. `light` documents do not hold on to their parsed value."""
+    def item(self, value: JSON, params: Mapping[str, str], name: str | None, how: How = PLAIN) -> Outcome:
+        """Take a value apart, which is used up."""
         try:
             key = self.key(value, params, name)
         except NoValue as error:
@@ -54,14 +72,14 @@ class Dissector:
             _take(value, path)
         split = [(category, _taken(value, paths)) for category, paths in self._split]
         parts = [(self._category, value), *(part for part in split if part[1] is not None)]
-        return Item(key, tuple((category, _document(part, light=light)) for category, part in parts))
+        return Item(key, tuple((category, _document(part, how)) for category, part in parts))
 
-    def read(self, text: bytes, params: Mapping[str, str], name: str | None, *, light: bool = False) -> Outcome:
+    def read(self, text: bytes, params: Mapping[str, str], name: str | None, how: How = PLAIN) -> Outcome:
         """Read an item from strict JSON. Raises `TooDeep`."""
         if too_deep(text):
             raise TooDeep
         try:
-            return self.item(parse(text), params, name, light=light)
+            return self.item(parse(text), params, name, how)
         except Unreadable as error:
             return self._unread(text, params, name, str(error))
 
@@ -78,9 +96,11 @@ class Dissector:
             return Unread(None, f"{error}; {why}", path)
 
 
-def _document(value: JSON, *, light: bool) -> Document:
+def _document(value: JSON, how: How) -> Document:
+    if how.day is not None and isinstance(value, dict):
+        value.setdefault(MEMBER, how.day)
     document = Document.parsed(value)
-    return Document(document.canonical) if light else document
+    return Document(document.canonical) if how.light else document
 
 
 def _taken(value: JSON, paths: tuple[Tokens, ...]) -> JSON:

@@ -14,8 +14,10 @@ from typing import Final, Literal
 import msgspec
 
 from collector.errors import BadRules
-from collector.pointer import Tokens, pointer, tokens
-from collector.template import KEY, From, Placeholder, Template
+from collector.extraction.days import DayPattern
+from collector.sources.pointer import Tokens, pointer, tokens
+from collector.sources.slices import START, Steps
+from collector.sources.template import KEY, From, Placeholder, Template
 from eventstore import Rules
 
 CATEGORY: Final = re.compile(r"[a-z][a-z0-9_]*")
@@ -24,6 +26,7 @@ IMPLAUSIBLE: Final = 0.5
 """The share of a category's live entities that may disappear at once before it is doubted."""
 
 _STATUSES: Final = range(100, 600)
+_ANSWERS: Final = (200, 304)
 
 
 class Format(enum.Enum):
@@ -38,13 +41,15 @@ class Extraction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     """How the answers for one resource become listings.
 
     `items` is a JSON Pointer to the list of items, or to an object keyed by id; "" is the whole answer, None means that
-    the whole answer is one document. `key` is a template (see `collector.template`). `split` moves paths to a document
-    of another category with the same key, `drop` leaves paths out. `empty_on` are statuses that mean "successfully
+    the whole answer is one document. `key` is a template (see `template`). `split` moves paths to a document of another
+    category with the same key, `drop` leaves paths out. `empty_on` are statuses that mean "successfully
     empty". `for_each` is the category whose entity's key is the scope's parameter of that name. `footer` counts the
     closing lines of a csv or jsonl answer that are not rows. `total` points to the answer's own count of all items,
     `next` to what is null or absent on the last page. `extract` names a function from bytes to items,
     "package.module:function", which takes the place of `items` and `format`. `implausible` is the share of live
-    entities that may disappear at once.
+    entities that may disappear at once. `as_of` tells which day an answer speaks of: a text with `{date:…}` that one of
+    the closing lines holds, or a JSON Pointer into the answer. `slices`: the answer is the list of a slice's rows, one
+    document.
 
     Raises `BadRules` where they contradict themselves.
     """
@@ -62,6 +67,8 @@ class Extraction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     next: str | None = None
     extract: str | None = None
     implausible: float | Literal["off"] = IMPLAUSIBLE
+    as_of: str | None = None
+    slices: Steps | None = None
 
     def __post_init__(self) -> None:
         _check_names(self)
@@ -69,6 +76,8 @@ class Extraction(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
         _check_key(self)
         _check_paths(self)
         _check_numbers(self)
+        _check_day(self)
+        _check_slices(self)
 
     @property
     def categories(self) -> tuple[str, ...]:
@@ -164,7 +173,39 @@ def _check_numbers(rules: Extraction) -> None:
     for i, status in enumerate(rules.empty_on):
         if status not in _STATUSES:
             raise BadRules(f"{status} is not an HTTP status", field=f"empty_on[{i}]")
+        if status in _ANSWERS:
+            raise BadRules(f"{status} comes with an answer, which would never be read", field=f"empty_on[{i}]")
     if rules.footer < 0:
         raise BadRules("a number of lines cannot be negative", field="footer")
     if rules.implausible != "off" and not 0 < rules.implausible <= 1:
         raise BadRules('write a share above 0 and at most 1, or "off"', field="implausible")
+
+
+def _check_day(rules: Extraction) -> None:
+    if rules.as_of is None:
+        return
+    if rules.extract is not None:
+        raise BadRules("the function makes the documents: leave it out", field="as_of")
+    if rules.format is Format.JSON:
+        if not rules.as_of.startswith("/"):
+            raise BadRules(f"{rules.as_of!r}: write a JSON Pointer to the date in the answer", field="as_of")
+        tokens(rules.as_of, field="as_of")
+        return
+    DayPattern(rules.as_of)
+    if not rules.footer:
+        raise BadRules("it stands in a closing line: say how many there are, as footer = 1", field="as_of")
+
+
+def _check_slices(rules: Extraction) -> None:
+    if rules.slices is None:
+        return
+    if rules.many:
+        raise BadRules("a slice is one document: leave items, format and extract out", field="slices")
+    if not names_parameter(rules.key, START):
+        raise BadRules(f"{rules.key!r} would be the same for every slice: refer to {{{START}}}", field="key")
+
+
+def names_parameter(template: str, name: str) -> bool:
+    """Whether a template refers to a parameter."""
+    places = Template.parse(template).placeholders
+    return any(place.source is From.NAME and place.path == (name,) for place in places)

@@ -7,19 +7,22 @@ but whose key was found are `present`. Two items of one key both stay: numbering
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
 
-from collector import diagnosis, lenient, slicing
-from collector.assembly import Extracted, Refused, assemble
-from collector.issues import FAILED, UNREADABLE
-from collector.items import Outcome, TooDeep, Unread
-from collector.memory import MEMORY, Memory, Page, Pages, Reading
-from collector.pointer import NotThere, Tokens, tokens
-from collector.readers import reader, without_mark
-from collector.rules import Extraction
-from eventstore import JSON, Item, Scope
+from collector.extraction import diagnosis, gaps, lenient, slicing
+from collector.extraction.asof import day_reader, dayless
+from collector.extraction.assembly import Extracted, Refused, assemble
+from collector.extraction.issues import FAILED, UNREADABLE
+from collector.extraction.items import How, Outcome, TooDeep, Unread
+from collector.extraction.memory import MEMORY, Memory, Oddity, Page, Pages, Reading
+from collector.extraction.readers import reader, without_mark
+from collector.sources.pointer import NotThere, Tokens, tokens
+from collector.sources.rules import Extraction
+from collector.sources.slices import START, started
+from eventstore import JSON, Issue, Item, Scope
 
 __all__ = ["Body", "Extracted", "Extractor"]
 
@@ -28,12 +31,16 @@ LIGHT: Final = 4_000_000
 
 
 class Body(msgspec.Struct, frozen=True):
-    """One answer to extract from: the attempt it came from, its status if any, its bytes, or the error."""
+    """One answer to extract from: the attempt it came from, its status if any, its bytes, or the error.
+
+    `asked_at` (aware) tells whether a slice was closed when it was asked for; None: that it was is not known.
+    """
 
     attempt: int
     status: int | None = None
     body: bytes | None = None
     error: str | None = None
+    asked_at: datetime | None = None
 
 
 class Extractor:
@@ -44,6 +51,7 @@ class Extractor:
         self._rules = extraction
         self._reader = reader(extraction)
         self._beside = tuple(None if path is None else tokens(path) for path in (extraction.total, extraction.next))
+        self._day = day_reader(extraction)
         self._memory = Memory()
 
     def extract(self, scope: Scope, answers: Sequence[Body]) -> Extracted:
@@ -57,7 +65,16 @@ class Extractor:
         read = [page for page in pages if isinstance(page, Page) and page is not _EMPTY]
         if read:
             self._memory.keep(scope, Pages(read))
-        return assemble(self._rules, scope, [(body.attempt, page) for body, page in zip(answers, pages, strict=True)])
+        noticed = [
+            issue for body, page in zip(answers, pages, strict=True) for issue in self._noticed(body, page, params)
+        ]
+        read_all = [(body.attempt, page) for body, page in zip(answers, pages, strict=True)]
+        return assemble(self._rules, scope, read_all, noticed)
+
+    def following(self, body: bytes) -> JSON:
+        """What stands at the rules' `next` in an answer; None where nothing does, or it cannot be read."""
+        path = self._beside[1]
+        return None if path is None else _lookup(without_mark(body), path)
 
     def _page(self, body: Body, params: Mapping[str, str], last: Pages) -> Page | Refused:
         if body.status in self._rules.empty_on:
@@ -73,31 +90,60 @@ class Extractor:
         if foreign is not None:
             return Refused(UNREADABLE, foreign)
         try:
+            how = How(light=len(text) > LIGHT, day=self._day(text))
             found = self._reader.cut(text, params)
-            outcomes = self._outcomes(found, params, known, light=len(text) > LIGHT)
-            remembered = dict(zip(found, outcomes, strict=True)) if len(text) <= MEMORY else {}
-            return Page(answer, remembered, self._reading(text, found, outcomes))
+            # an equal item of another day makes another document
+            tokens_of_day = found if how.day is None else [(how.day, token) for token in found]
+            read = self._reader.read
+            pairs = zip(tokens_of_day, found, strict=True)
+            outcomes = [known.get(token) or read(plain, params, how) for token, plain in pairs]
+            remembered = dict(zip(tokens_of_day, outcomes, strict=True)) if len(text) <= MEMORY else {}
+            return Page(answer, remembered, self._reading(text, found, outcomes, params, how.day))
         except TooDeep:
             return Refused(UNREADABLE, f"nested too deeply: more than {diagnosis.DEPTH} levels")
         except Refused as refused:
             return refused
 
-    def _outcomes(
-        self, found: Sequence[Hashable], params: Mapping[str, str], known: Mapping[Hashable, Outcome], *, light: bool
-    ) -> list[Outcome]:
-        read = self._reader.read
-        return [known.get(token) or read(token, params, light=light) for token in found]
-
-    def _reading(self, text: bytes, found: Sequence[Hashable], outcomes: Sequence[Outcome]) -> Reading:
+    def _reading(
+        self,
+        text: bytes,
+        found: Sequence[Hashable],
+        outcomes: Sequence[Outcome],
+        params: Mapping[str, str],
+        day: str | None,
+    ) -> Reading:
         items = tuple(outcome for outcome in outcomes if isinstance(outcome, Item))
         unread = () if len(items) == len(outcomes) else tuple(self._unread(found, outcomes))
         total, following = (None if path is None else _lookup(text, path) for path in self._beside)
-        return Reading(items, unread, total, following)
+        odd, tail = self._judged(items, params, day)
+        return Reading(items, unread, total, following, odd, tail)
+
+    def _judged(
+        self, items: Sequence[Item], params: Mapping[str, str], day: str | None
+    ) -> tuple[tuple[Oddity, ...], int]:
+        if self._rules.slices is not None and items:
+            rows = gaps.judge(self._rules.slices, params, items[0].parts[0][1].value, items[0].key)
+            return rows.odd, rows.tail
+        return (() if day is None else tuple(dayless(items, day))), 0
 
     def _unread(self, found: Sequence[Hashable], outcomes: Sequence[Outcome]) -> Iterator[tuple[str, Unread]]:
         for index, (token, outcome) in enumerate(zip(found, outcomes, strict=True)):
             if isinstance(outcome, Unread):
                 yield self._reader.place(index, token), outcome
+
+    def _noticed(self, body: Body, page: Page | Refused, params: Mapping[str, str]) -> Iterator[Issue]:
+        """What is odd about an answer that was read, and the rows that a closed slice lacks at its end."""
+        if isinstance(page, Refused):
+            return
+        for each in (*page.reading.odd, *self._ended_early(page.reading, params, body.asked_at)):
+            yield Issue(each.code, each.message, body.attempt, each.key, each.path)
+
+    def _ended_early(self, reading: Reading, params: Mapping[str, str], asked_at: datetime | None) -> Iterator[Oddity]:
+        steps = self._rules.slices
+        if steps is None or not reading.tail or asked_at is None:
+            return
+        if steps.closed(params, started(params[START]), asked_at):
+            yield gaps.tail(reading.tail, reading.items[0].key)
 
 
 _EMPTY: Final = Page(b"", {}, Reading())
@@ -105,7 +151,8 @@ _EMPTY: Final = Page(b"", {}, Reading())
 
 def _failure(body: Body) -> str | None:
     if body.error is not None:
-        return body.error if body.status is None else f"status {body.status}: {body.error}"
+        status = f"status {body.status}"
+        return body.error if body.status is None or body.error.startswith(status) else f"{status}: {body.error}"
     if body.status is not None and not 200 <= body.status < 300:  # noqa: PLR2004 - 2xx, RFC 9110
         return f"status {body.status}"
     return None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from collector import lenient
-from collector.pointer import NotThere, Tokens, pointer
+from collector.extraction import lenient
+from collector.sources.pointer import NotThere, Tokens, pointer
 from collector.wording import article, listed, shown
 from eventstore import JSON
 

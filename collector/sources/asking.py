@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from collector.errors import BadRules
-from collector.source import Resource
-from collector.template import From, Template
+from collector.sources.rules import names_parameter
+from collector.sources.slices import END, START, step_ms
+from collector.sources.source import Resource
+from collector.sources.template import From, Template
 from collector.wording import near
 
 _PARAMETER: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -27,19 +29,53 @@ def check_parameters(params: Mapping[str, Sequence[str]], for_each: str | None) 
 
 
 def check_asking(resource: Resource) -> None:
-    """Raise `BadRules` where the key or the path refers to what there is not."""
-    given = {*resource.params, resource.extraction.for_each}
-    places = Template.parse(resource.extraction.key).placeholders
-    if resource.extraction.many and all(place.source is From.NAME and place.path[0] in given for place in places):
-        raise BadRules("it would be the same for every item: refer to a member too, as {id}", field="key")
+    """Raise `BadRules` where the key or the path refers to what there is not, or slices cannot be told."""
+    rules = resource.extraction
+    given = {name for name in (*resource.params, rules.for_each) if name is not None}
+    _check_same(resource, given)
+    if resource.next_param is not None and rules.next is None:
+        raise BadRules("say with next where an answer has its value", field="next_param")
+    if rules.slices is not None:
+        _check_slices(resource, given)
+        given = {*given, START, END}
     if resource.path is not None:
-        _check_path(resource.path, given, has_parent=resource.extraction.for_each is not None)
+        _check_path(resource.path, given, has_parent=rules.for_each is not None)
 
 
-def _check_path(path: str, given: set[str | None], *, has_parent: bool) -> None:
+def _check_same(resource: Resource, given: set[str]) -> None:
+    rules = resource.extraction
+    places = Template.parse(rules.key).placeholders
+    if rules.many and all(place.source is From.NAME and place.path[0] in given for place in places):
+        raise BadRules("it would be the same for every item: refer to a member too, as {id}", field="key")
+    several = [name for name in given if len(resource.params.get(name, ("", ""))) > 1]
+    if not rules.many and not places and several:
+        raise BadRules(f"it would be the same for every request: refer to {{{min(several)}}}", field="key")
+
+
+def _check_slices(resource: Resource, given: set[str]) -> None:
+    steps = resource.extraction.slices
+    taken = given & {START, END}
+    if taken:
+        raise BadRules(f"{min(taken)!r} is what slices give", field=f"params.{min(taken)}")
+    if steps is not None and steps.parameter is not None:
+        if steps.parameter not in resource.params:
+            raise BadRules(f"{steps.step} is none of params", field="slices.step")
+        for i, value in enumerate(resource.params[steps.parameter]):
+            step_ms(value, field=f"params.{steps.parameter}[{i}]")
+    unnamed = sorted(name for name in given if not names_parameter(resource.extraction.key, name))
+    if unnamed:
+        reason = f"slices of one {unnamed[0]} would have the keys of another's: refer to {{{unnamed[0]}}}"
+        raise BadRules(reason, field="key")
+    if resource.path is not None and not names_parameter(resource.path, START):
+        raise BadRules(f"every slice would be asked for alike: refer to {{{START}}}", field="path")
+
+
+def _check_path(path: str, given: set[str], *, has_parent: bool) -> None:
     template = Template.parse(path, field="path")
-    if not path.startswith("/") or ".." in path.partition("?")[0].split("/"):
-        raise BadRules(f'{path!r}: write what comes after base_url, beginning with "/", without ".."', field="path")
+    segments = path.partition("?")[0].split("/")
+    if not path.startswith("/") or path.startswith("//") or ".." in segments or "#" in path:
+        advice = 'write what comes after base_url, beginning with "/", without ".." and "#"'
+        raise BadRules(f"{path!r}: {advice}", field="path")
     for place in template.placeholders:
         if place.source is From.NAME and place.path[0] not in given:
             raise BadRules(f"{place.text} is neither one of params nor the category of for_each", field="path")

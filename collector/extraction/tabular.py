@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from typing import Final, TypeAlias
 
-from collector.lenient import text_of
+from collector.extraction.lenient import text_of
 from collector.wording import listed
 
 Cells: TypeAlias = tuple[str, ...]
@@ -26,6 +26,12 @@ def body_of(answer: bytes, footer: int) -> bytes:
         answer = answer.rstrip()
         answer = answer[: max(answer.rfind(b"\n"), answer.rfind(b"\r")) + 1]
     return answer
+
+
+def closing(answer: bytes, footer: int) -> list[str]:
+    """The last `footer` lines that are not blank, in their order."""
+    found = [line for line in answer.splitlines() if line.strip()]
+    return [line.decode("utf-8", "replace") for line in found[len(found) - footer :]] if footer else []
 
 
 def lines(answer: bytes, footer: int) -> list[bytes]:

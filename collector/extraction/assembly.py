@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias
 
 import msgspec
 
-from collector.issues import COUNT, DUPLICATE, NO_KEY, PAGE, UNREADABLE_ITEM, capped
-from collector.memory import Page, Reading
-from collector.rules import Extraction
+from collector.extraction.issues import COUNT, DUPLICATE, NO_KEY, PAGE, UNREADABLE_ITEM, capped
+from collector.extraction.memory import Page, Reading
+from collector.sources.pages import is_last
+from collector.sources.rules import Extraction
 from collector.wording import article
 from eventstore import JSON, Entity, Issue, Item, Listing, Scope
-
-_NO_MORE: Final = (None, "", False)  # what APIs write where the last page points to no next one
 
 
 class Refused(Exception):
@@ -37,8 +36,11 @@ Read: TypeAlias = tuple[int, Page | Refused]
 """An attempt and what came of reading its answer."""
 
 
-def assemble(rules: Extraction, scope: Scope, read: Sequence[Read]) -> Extracted:
-    """Put what was read of the answers for one scope, in the order of its pages, together."""
+def assemble(rules: Extraction, scope: Scope, read: Sequence[Read], noticed: Iterable[Issue] = ()) -> Extracted:
+    """Put what was read of the answers for one scope, in the order of its pages, together.
+
+    `noticed` are issues that leave the listing as it is.
+    """
     readings = [(attempt, page.reading) for attempt, page in read if isinstance(page, Page)]
     refusals = [Issue(page.code, page.message, attempt) for attempt, page in read if isinstance(page, Refused)]
     if not readings:
@@ -54,7 +56,7 @@ def assemble(rules: Extraction, scope: Scope, read: Sequence[Read]) -> Extracted
         present=frozenset(item.key for _, page in readings for _, item in page.unread if item.key is not None),
         parent=_parent(rules, scope),
     )
-    return Extracted(listing, capped([*lacking, *_unread(readings), *_duplicates(readings, items)]))
+    return Extracted(listing, capped([*lacking, *_unread(readings), *_duplicates(readings, items), *noticed]))
 
 
 def _parent(rules: Extraction, scope: Scope) -> Entity | None:
@@ -85,7 +87,7 @@ def _uncounted(rules: Extraction, readings: Sequence[tuple[int, Reading]]) -> It
     if rules.total is not None and not _says(last.total, count):
         total = last.total if isinstance(last.total, int | str) and last.total is not True else article(last.total)
         yield Issue(COUNT, f"{rules.total} says {total}, but there are {count} items", attempt, path=rules.total)
-    if rules.next is not None and not any(last.following is none or last.following == none for none in _NO_MORE):
+    if rules.next is not None and not is_last(last.following):
         yield Issue(PAGE, f"{rules.next} of the last answer points to one more", attempt, path=rules.next)
 
 

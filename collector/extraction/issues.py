@@ -17,6 +17,9 @@ NO_KEY: Final = "no-key"  # whose item it is cannot be read: the listing is inco
 DUPLICATE: Final = "duplicate-key"  # more than one item has this key
 COUNT: Final = "count-differs"  # the answer's own count is another than that of its items
 PAGE: Final = "missing-page"  # the last answer points to one more
+GAP: Final = "gap"  # rows of a slice are missing
+MISPLACED: Final = "misplaced-row"  # a row of a slice is out of order, repeated, off the step or outside of the slice
+AS_OF: Final = "as-of-taken"  # a document has no place for the day that its answer speaks of
 
 MOST: Final = 20
 """Issues of one code that an answer may raise; one more counts the rest. Of 400 broken items nobody reads 400 lines."""
