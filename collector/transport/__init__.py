@@ -16,7 +16,9 @@ class Answer(msgspec.Struct, frozen=True):
     """What came of one request, before it is archived.
 
     `params` say which scope of the resource it speaks for. `body` is the exact bytes, None where nothing came; then
-    `error` says why. `status` is HTTP's or what the transport means by it: 200, or 404 for "nothing is there".
+    `error` says why, or `status` is 304. `status` is HTTP's or what the transport means by it: 200, or 404 for "nothing
+    is there". Of the headers only Date, ETag, Last-Modified, Age and Content-Type are kept. `url` is what was asked
+    for, `tries` how often, where that is known.
     """
 
     params: Mapping[str, str]
@@ -24,6 +26,8 @@ class Answer(msgspec.Struct, frozen=True):
     body: bytes | None
     error: str | None = None
     headers: Mapping[str, str] = {}
+    url: str | None = None
+    tries: int = 1
 
 
 class Version(msgspec.Struct, frozen=True):
@@ -49,6 +53,13 @@ class History(Protocol):
 class Transport(Protocol):
     """A live transport: answers a request by its path, at the moment it is asked."""
 
-    def ask(self, path: str, params: Mapping[str, str]) -> Answer:
-        """Ask for `path`, on behalf of the scope that `params` name; a failure is an answer with an `error`."""
+    async def ask(self, path: str, params: Mapping[str, str], *, validators: Mapping[str, str] = {}) -> Answer:
+        """Ask for `path`, on behalf of the scope that `params` name; a failure is an answer with an `error`.
+
+        `validators` are the headers of a conditional request (RFC 9110, section 13): the answer may be a 304.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
         ...

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -101,5 +102,5 @@ def test_a_failed_answer_never_reads_as_a_listing(seed: int, t: datetime) -> Non
 def test_asking_for_any_path_raises_nothing(seed: int, path: str, t: datetime) -> None:
     honest, failing = (World(seed, start=START, days=1, models=2, failures=rate) for rate in (0, 0.5))
     for asked in (path, f"/api/v1/models/{path}/endpoints"):
-        assert WorldTransport(honest, Clock(t)).ask(asked, {}).status == 404
-        assert WorldTransport(failing, Clock(t)).ask(asked, {}).status in {None, 200, 404, 500}
+        assert asyncio.run(WorldTransport(honest, Clock(t)).ask(asked, {})).status == 404
+        assert asyncio.run(WorldTransport(failing, Clock(t)).ask(asked, {})).status in {None, 200, 404, 500}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import Counter
@@ -11,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from collector.transport import Answer
 from collector.world import Clock, Failure, World, WorldTransport
 from collector.world.dice import Dice
 from collector.world.endpoint import TELEMETRY_STEP
@@ -380,6 +382,10 @@ def test_what_is_shuffled_never_stays_as_it_was() -> None:
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
+def ask(transport: WorldTransport, path: str, **params: str) -> Answer:
+    return asyncio.run(transport.ask(path, params))
+
+
 @pytest.fixture
 def honest() -> World:
     return World(5, start=START, days=4, models=12, failures=0)
@@ -388,9 +394,9 @@ def honest() -> World:
 def test_the_clock_decides_what_is_answered(honest: World) -> None:
     clock = Clock(START)
     transport = WorldTransport(honest, clock)
-    before = transport.ask("/api/v1/models", {})
+    before = ask(transport, "/api/v1/models")
     clock.now = honest.end
-    after = transport.ask("/api/v1/models", {})
+    after = ask(transport, "/api/v1/models")
     assert (before.body, after.body) == (
         honest.honest_answer("/api/v1/models", START).body,
         honest.honest_answer("/api/v1/models", honest.end).body,
@@ -402,7 +408,7 @@ def test_the_clock_decides_what_is_answered(honest: World) -> None:
 
 
 def test_an_answer_carries_the_parameters_of_its_scope(honest: World) -> None:
-    answer = WorldTransport(honest, Clock(START)).ask("/api/v1/models", {"model": "a/b"})
+    answer = ask(WorldTransport(honest, Clock(START)), "/api/v1/models", model="a/b")
     assert answer.params == {"model": "a/b"}
     assert answer.status == 200
 
@@ -421,7 +427,7 @@ def test_segments_may_be_percent_encoded(honest: World) -> None:
     ["/api/v1/models/no/such/endpoints", "/api/v1/model", "/api/v2/models", "api/v1/models", "", "/%zz", "/\udc80"],
 )
 def test_what_is_not_there_is_answered_404(honest: World, path: str) -> None:
-    answer = WorldTransport(honest, Clock(START)).ask(path, {})
+    answer = ask(WorldTransport(honest, Clock(START)), path)
     assert answer.status == 404
     assert json.loads(answer.body or b"")["error"]["code"] == 404
 
@@ -443,7 +449,7 @@ def test_each_failure_answers_in_its_own_way() -> None:
     seen = set()
     for clock.now in world.instants(timedelta(minutes=30)):
         for path in paths(world):
-            failure, answer = world.fails(path, clock.now), transport.ask(path, {})
+            failure, answer = world.fails(path, clock.now), ask(transport, path)
             honest_body = world.honest_answer(path, clock.now).body or b""
             seen.add(failure)
             match failure:
