@@ -8,9 +8,10 @@ from typing import Final
 
 import msgspec
 
-from collector.recording import Recording, recover
+from collector.recording import Recording
+from collector.recovery import recover
 from collector.reruling import take_up
-from collector.source import Resource
+from collector.sources.source import Resource
 from collector.transport import Answer, History, Version
 from eventstore import Cause, Progress, Record, Request, Silent
 

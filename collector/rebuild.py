@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from collector.recording import Recording, recover
+from collector.recording import Recording
+from collector.recovery import recover
 from eventstore import EventLog, Progress, Record, Rules, Silent, Sync
 
 BATCH_SYNCS: Final = 250  # one transaction: the log that is being built is seen by nobody until all of it is there
@@ -63,8 +64,13 @@ def _rebuild(record: Record, rules: Mapping[str, Rules], now: datetime, progress
 
 
 def in_time_order(record: Record) -> list[Sync]:
-    """All closed syncs by the time their answers were in, then in the order in which they were archived."""
-    closed = ((sync.at, sync.id, sync) for sync in record.archive.syncs() if sync.at is not None)
+    """All closed syncs by the time their answers were in, then in the order in which they were archived.
+
+    Those whose clock is in doubt wait for a verdict.
+    """
+    doubted = {sync.id for sync in record.archive.clock_doubts()}
+    syncs = (sync for sync in record.archive.syncs() if sync.id not in doubted)
+    closed = ((sync.at, sync.id, sync) for sync in syncs if sync.at is not None)
     return [sync for _, _, sync in sorted(closed, key=lambda each: each[:2])]
 
 

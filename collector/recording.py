@@ -5,11 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
-from collector.extract import Body, Extracted, Extractor
-from collector.rules import Extraction
-from eventstore import Attempt, Cause, EventLog, Issue, Listing, Record, Recorded, Rules, Scope, Status, Sync
+import msgspec
+
+from collector.extraction.extract import Body, Extracted, Extractor
+from collector.sources.rules import Extraction
+from eventstore import (
+    Attempt,
+    Cause,
+    EventLog,
+    Issue,
+    Listing,
+    Record,
+    Recorded,
+    Repeat,
+    Rules,
+    Scope,
+    Sync,
+    UnknownSync,
+)
 
 TICK = timedelta(milliseconds=1)
+
+
+class Read(msgspec.Struct):
+    """What was read of a sync: listings, answers that say what they said before, and issues."""
+
+    listings: list[Listing] = []
+    repeats: list[Repeat] = []
+    issues: list[Issue] = []
 
 
 class Recording:
@@ -23,53 +46,133 @@ class Recording:
     ) -> None:
         self._record = record
         self._log = log or record.log
-        self._rules = rules or {}
+        self._given = rules or {}
+        self._rules: dict[str, Rules] = {}  # by hash
         self._extractors: dict[str, Extractor] = {}
 
     def record(self, sync: int) -> Recorded:
         """Extract and record a closed sync. Needs the record's `transaction()`."""
         archived = self._record.archive.sync(sync)
-        extracted = [] if archived.cause is Cause.RULES else self.extract(archived)
-        return self.lay_down(archived, extracted)
+        read = Read()
+        if archived.cause is Cause.VERDICT:
+            read = self._accepted(archived)
+        elif archived.cause is not Cause.RULES:
+            read = self.read(archived)
+        believed = archived.cause is Cause.VERDICT
+        return self._log.record(archived.id, read.listings, repeats=read.repeats, issues=read.issues, believed=believed)
 
     def lay_down(self, sync: Sync, extracted: Iterable[Extracted]) -> Recorded:
         """Record what was extracted for a closed sync."""
-        listings: list[Listing] = []
-        issues: list[Issue] = []
-        whole = asked = 0
+        read = Read()
         for each in extracted:
-            asked += 1
-            issues.extend(each.issues)
+            read.issues.extend(each.issues)
             if each.listing is not None:
-                listings.append(each.listing)
-                whole += each.listing.complete
-        status = outcome(asked, whole, len(listings), interrupted=sync.interrupted)
-        return self._log.record(sync.id, listings, issues=issues, status=status)
+                read.listings.append(each.listing)
+        return self._log.record(sync.id, read.listings, issues=read.issues)
 
-    def extract(self, sync: Sync, resource: str | None = None) -> list[Extracted]:
+    def read(self, sync: Sync) -> Read:
         """Read the archived answers of a sync, scope by scope in the order in which they were asked."""
+        read = Read()
+        for scope, attempts in self._by_scope(sync).items():
+            if self._says_the_same(scope, attempts, sync):
+                read.repeats.append(Repeat(scope, attempts[0].id, self._reading(scope, attempts, sync)))
+                continue
+            extracted = self.extract_scope(scope, attempts, sync.rules, guarded=sync.cause is Cause.SYNC)
+            read.issues.extend(extracted.issues)
+            if extracted.listing is not None:
+                read.listings.append(extracted.listing)
+        return read
+
+    def extract(self, sync: Sync, resource: str) -> list[Extracted]:
+        """Read the archived answers of a sync for one resource, scope by scope."""
+        scopes = self._by_scope(sync, resource)
+        return [self.extract_scope(scope, attempts, sync.rules) for scope, attempts in scopes.items()]
+
+    def extract_scope(
+        self, scope: Scope, attempts: Iterable[Attempt], rules: Mapping[str, str], *, guarded: bool = False
+    ) -> Extracted:
+        """Read the archived answers for one scope, under `rules` (hashes by resource) unless others were given.
+
+        `guarded`: that too much disappears at once is to be doubted.
+        """
+        found = self._rules_of(address(scope), rules)
+        bodies = [self._body(attempt) for attempt in attempts]
+        extracted = self._extractor(found).extract(scope, bodies)
+        if extracted.listing is None:
+            return extracted
+        share = Extraction.from_rules(found.text).implausible
+        listing = msgspec.structs.replace(
+            extracted.listing, implausible=share if guarded and share != "off" else None, single=len(bodies) == 1
+        )
+        return Extracted(listing, extracted.issues)
+
+    def _by_scope(self, sync: Sync, resource: str | None = None) -> dict[Scope, list[Attempt]]:
         scopes: dict[Scope, list[Attempt]] = {}
         for attempt in self._record.archive.attempts(sync.id):
             if resource in {None, address(attempt.scope)}:
                 scopes.setdefault(attempt.scope, []).append(attempt)
-        return [self.extract_scope(scope, attempts, sync.rules) for scope, attempts in scopes.items()]
+        return scopes
 
-    def extract_scope(self, scope: Scope, attempts: Iterable[Attempt], rules: Mapping[str, str]) -> Extracted:
-        """Read the archived answers for one scope, under `rules` (hashes by resource) unless others were given."""
-        extractor = self._extractor(address(scope), rules)
-        return extractor.extract(scope, [self._body(attempt) for attempt in attempts])
+    def _says_the_same(self, scope: Scope, attempts: list[Attempt], sync: Sync) -> bool:
+        if len(attempts) != 1 or attempts[0].answer is None or attempts[0].error is not None:
+            return False
+        before = self._log.settled(scope, self._rules_of(address(scope), sync.rules))
+        return before is not None and self._record.archive.same_answer(scope, before, attempts[0].id)
+
+    def _reading(self, scope: Scope, attempts: list[Attempt], sync: Sync) -> _Reading:
+        return _Reading(self, scope, attempts, sync)
+
+    def _accepted(self, verdict: Sync) -> Read:
+        """Read once more what a sync brought whose disappearances a person believes, where nothing newer is known."""
+        accepted = verdict.plan.get("accept")
+        read = Read()
+        if accepted is None or not verdict.rules:
+            return read
+        sync = self._record.archive.sync(accepted)
+        for scope, attempts in self._by_scope(sync).items():
+            if self._log.last_listed_in(scope) == accepted and address(scope) in verdict.rules:
+                extracted = self.extract_scope(scope, attempts, verdict.rules)
+                if extracted.listing is not None:
+                    read.listings.append(extracted.listing)
+        return read
 
     def _body(self, attempt: Attempt) -> Body:
-        body = None if attempt.answer is None else self._record.archive.answer(attempt.id)
-        return Body(attempt=attempt.id, status=attempt.status, body=body, error=attempt.error)
+        archive = self._record.archive
+        body = None if attempt.answer is None else archive.answer(attempt.id)
+        status = attempt.status if attempt.error is not None else archive.status(attempt.id)
+        return Body(attempt.id, status, body, attempt.error, attempt.requested_at)
 
-    def _extractor(self, resource: str, hashes: Mapping[str, str]) -> Extractor:
-        given = self._rules.get(resource)
-        digest = given.hash if given is not None else hashes[resource]
-        if digest not in self._extractors:
-            text = given.text if given is not None else self._record.archive.rules_text(digest)
-            self._extractors[digest] = Extractor(Extraction.from_rules(text))
-        return self._extractors[digest]
+    def _rules_of(self, resource: str, hashes: Mapping[str, str]) -> Rules:
+        given = self._given.get(resource)
+        if given is not None:
+            return given
+        digest = hashes[resource]
+        if digest not in self._rules:
+            self._rules[digest] = Rules(digest, self._record.archive.rules_text(digest))
+        return self._rules[digest]
+
+    def _extractor(self, rules: Rules) -> Extractor:
+        if rules.hash not in self._extractors:
+            self._extractors[rules.hash] = Extractor(Extraction.from_rules(rules.text))
+        return self._extractors[rules.hash]
+
+
+class _Reading:
+    """Reads an answer that says what it said before, should that be needed."""
+
+    def __init__(self, recording: Recording, scope: Scope, attempts: list[Attempt], sync: Sync) -> None:
+        self._recording = recording
+        self._scope = scope
+        self._attempts = attempts
+        self._sync = sync
+
+    def __call__(self) -> Listing:
+        extracted = self._recording.extract_scope(
+            self._scope, self._attempts, self._sync.rules, guarded=self._sync.cause is Cause.SYNC
+        )
+        if extracted.listing is None:
+            raise UnknownSync(f"what {self._scope} said once cannot be read any more")
+        return extracted.listing
 
 
 def address(scope: Scope) -> str:
@@ -77,29 +180,7 @@ def address(scope: Scope) -> str:
     return f"{scope.source}.{scope.resource}"
 
 
-def outcome(asked: int, whole: int, listed: int, *, interrupted: bool) -> Status:
-    """How a sync ended that asked for so many scopes, and got so many listings, so many of them complete."""
-    if interrupted:
-        return Status.PARTIAL
-    if whole == asked:
-        return Status.SUCCESS
-    return Status.PARTIAL if listed else Status.FAILED
-
-
 def arrival(record: Record, received: datetime) -> datetime:
     """When a sync's answers were in, on a clock that never goes back: at least 1 ms after the head (L2)."""
     head = record.log.position().observed_at
     return received if head is None else max(received, head + TICK)
-
-
-def recover(record: Record) -> int:
-    """Close syncs that were killed, with what had been archived, and record them; return how many there were."""
-    unfinished = record.archive.unfinished()
-    recording = Recording(record)
-    for sync in unfinished:
-        attempts = record.archive.attempts(sync.id)
-        received = max((attempt.received_at for attempt in attempts), default=sync.opened_at)
-        with record.transaction():
-            record.archive.close_sync(sync.id, at=arrival(record, received), interrupted=True)
-            recording.record(sync.id)
-    return len(unfinished)
