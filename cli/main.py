@@ -16,6 +16,9 @@ from cli.lazy import Group
 COMMANDS: Final = {
     "demo": "cli.commands.demo:demo",
     "init": "cli.commands.init:init",
+    "run": "cli.commands.run:run",
+    "sync": "cli.commands.sync:sync",
+    "accept": "cli.commands.accept:accept",
     "import": "cli.commands.importing:import_",
     "replay": "cli.commands.replay:replay",
     "log": "cli.commands.log:log",
@@ -23,6 +26,7 @@ COMMANDS: Final = {
     "blame": "cli.commands.blame:blame",
     "history": "cli.commands.history:history",
     "status": "cli.commands.status:status",
+    "metrics": "cli.commands.metrics:metrics",
     "syncs": "cli.commands.syncs:syncs",
     "issues": "cli.commands.issues:issues",
     "response": "cli.commands.response:response",

@@ -31,6 +31,13 @@ class Format(enum.Enum):
     CSV = "csv"
 
 
+class LogForm(enum.Enum):
+    """How what happens is written to stderr."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 # -- the data directory
 
 
@@ -116,6 +123,23 @@ def output_format(*, piped: Format = Format.JSON, csv: bool = False) -> Callable
         type=click.Choice([each.value for each in Format if csv or each is not Format.CSV]),
         callback=choose,
         help=f"How to print; a table on a terminal, otherwise {piped.value}.",
+    )
+
+
+def log_form() -> Callable[[F], F]:
+    """`--log text|json`, as `log_form`; for people on a terminal and for programs elsewhere, unless it is given."""
+
+    def choose(_: click.Context, __: click.Parameter, value: str | None) -> LogForm:
+        if value is not None:
+            return LogForm(value)
+        return LogForm.TEXT if sys.stderr is not None and sys.stderr.isatty() else LogForm.JSON
+
+    return click.option(
+        "--log",
+        "log_form",
+        type=click.Choice([each.value for each in LogForm]),
+        callback=choose,
+        help="How to say on stderr what happens; text on a terminal, otherwise json.",
     )
 
 

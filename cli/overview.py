@@ -6,13 +6,16 @@ import enum
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import msgspec
 
 from cli import config
 from cli.journal import ending
-from eventstore import Alert, Category, Cause, Record, Sizes, Staleness, Standing, Totals, standing_alerts
+from eventstore import Alert, Category, Cause, Record, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
+
+if TYPE_CHECKING:
+    from collector import Source
 
 OVERDUE: Final = 3  # times `every` without an attempt: whoever should ask has stopped, and is not merely late
 
@@ -70,10 +73,14 @@ class CategoryLine(msgspec.Struct, frozen=True):
 
 
 class SyncCounts(msgspec.Struct, frozen=True):
-    """How many syncs there are; `archived` ones are closed and not in the log, until it is rebuilt."""
+    """How many syncs there are; `archived` ones are closed and not in the log, until it is rebuilt.
+
+    Of these, `doubted` ones wait for `orlog accept`: their clock was not believed.
+    """
 
     recorded: int
     archived: int
+    doubted: int
     open: int
 
 
@@ -99,12 +106,17 @@ class Overview(msgspec.Struct, frozen=True):
 
 
 def watched(directory: Path) -> dict[str, timedelta | None]:
-    """Read what a data directory watches. Raises `Failure` and errors of the collector where a file is wrong."""
-    if not config.read(directory).sources:
-        return {}
+    """Read what a data directory watches, as far as its files are right; `alerts` tells of the others."""
+    sources, _ = _configured(directory)
+    return {resource.address: resource.every for source in sources for resource in source.resources}
+
+
+def _configured(directory: Path) -> tuple[list[Source], list[str]]:
+    if not (directory / config.FILE).exists():
+        return [], []  # nor need the shipped ones be read
     from cli import shelf
 
-    return {resource.address: resource.every for source in shelf.watched(directory) for resource in source.resources}
+    return shelf.readable(directory)
 
 
 def overview(record: Record, watched: Watched, *, now: datetime) -> Overview:
@@ -114,18 +126,28 @@ def overview(record: Record, watched: Watched, *, now: datetime) -> Overview:
         standings = record.standings()
         return Overview(
             data=str(record.path.parent),
-            alerts=tuple(standing_alerts(standings)),
+            alerts=tuple(alerts(record, record.path.parent)),
             generation=totals.generation,
             seq=totals.seq,
             first=totals.first,
             last=totals.last,
-            syncs=_syncs(totals),
+            syncs=_syncs(totals, len(record.clock_doubts())),
             issues=totals.issues,
             answers=totals.answers,
             categories=category_lines(record.log.categories(), record.staleness()),
             resources=resource_lines(standings, watched, now=now),
             sizes=record.sizes(),
         )
+
+
+def alerts(record: Record, directory: Path) -> list[Alert]:
+    """What should worry somebody about a record, the disk under it, and the files that say what is watched."""
+    wrong = _configured(directory)[1]
+    found = standing_alerts(record.standings(), clock=record.clock_doubts(), disk=disk_of(directory))
+    if not wrong:
+        return found
+    hint = "correct it: until then `orlog run` goes by the last good one, and other commands do without"
+    return [Alert("configuration", "", "; ".join(wrong), None, hint), *found]
 
 
 def category_lines(categories: list[Category], staleness: list[Staleness]) -> tuple[CategoryLine, ...]:
@@ -182,5 +204,5 @@ def _seconds(every: timedelta | None) -> int | None:
     return None if every is None else int(every.total_seconds())
 
 
-def _syncs(totals: Totals) -> SyncCounts:
-    return SyncCounts(totals.recorded, totals.archived, totals.open)
+def _syncs(totals: Totals, doubted: int) -> SyncCounts:
+    return SyncCounts(totals.recorded, totals.archived, doubted, totals.open)

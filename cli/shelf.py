@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -13,7 +14,9 @@ from cli import config
 from cli.failures import Failure
 from cli.render import forms
 from cli.terminal.paper import Paper
-from collector import Source, load, shipped
+from collector import CollectorError, Source, load, shipped
+
+_SUFFIX: Final = ".toml"
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -39,6 +42,24 @@ def listed(directory: Path) -> list[Known]:
 def watched(directory: Path) -> list[Source]:
     """The sources that `orlog.toml` names, by name."""
     return [each.source for each in _shelved(directory) if each.watched]
+
+
+def readable(directory: Path) -> tuple[list[Source], list[str]]:
+    """Those of the sources that `orlog.toml` names whose files are right, and what is wrong with the others."""
+    try:
+        return watched(directory), []
+    except (Failure, CollectorError, OSError) as error:
+        wrong = [str(error)]
+    found: list[Source] = []
+    with contextlib.suppress(Failure, OSError):
+        settings = config.read(directory)
+        found = [source for name, source in shipped().items() if name in settings.sources]
+        for path in config.source_files(settings, directory):
+            try:
+                found.append(load(path))
+            except CollectorError as error:
+                wrong.append(str(error))
+    return found, list(dict.fromkeys(wrong))
 
 
 def _shelved(directory: Path) -> list[_Shelved]:
@@ -78,3 +99,16 @@ def _known(each: _Shelved) -> Known:
 
 def _shipped_text(name: str) -> bytes:
     return resources.files("collector").joinpath("sources", f"{name}.toml").read_bytes()
+
+
+def find(directory: Path, wanted: str) -> tuple[Source, str | None]:
+    """Find a source by its name or file, and the name of the resource that `#NAME` or `.RESOURCE` behind it says."""
+    file, _, fragment = wanted.partition("#")
+    if file.lower().endswith(_SUFFIX):
+        return load(Path(file)), fragment or None
+    name, _, resource = wanted.partition(".")
+    for each in _shelved(directory):
+        if each.source.name == name:
+            return each.source, resource or None
+    known = ", ".join(each.source.name for each in _shelved(directory))
+    raise Failure(f"there is no source {name!r}", hint=f"one of: {known}; or give the path of a source file")

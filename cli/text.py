@@ -17,6 +17,7 @@ _NO_WIDTH: Final = frozenset({"Mn", "Me", "Cf"})  # marks, and what only says ho
 _COMBINED: Final = 4  # characters that share a cell, at most, in what people write
 _STEP: Final = 1000
 _UNITS: Final = ("kB", "MB", "GB", "TB")
+_LENGTHS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
 
 
 def stamp(instant: datetime) -> str:
@@ -75,6 +76,12 @@ def sized(number: int) -> str:
         size /= _STEP
         units.pop(0)
     return f"{size:.1f} {units[0]}"
+
+
+def lasting(seconds: int) -> str:
+    """A length of time in the largest unit that it is a whole number of: `1 h`, `90 min`."""
+    length, name = next((unit, name) for unit, name in _LENGTHS if seconds % unit == 0)
+    return f"{grouped(seconds // length)} {name}"
 
 
 @lru_cache(maxsize=4096)

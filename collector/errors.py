@@ -7,6 +7,9 @@
     │   ├── BadPointer      not a JSON Pointer (RFC 6901)
     │   └── BadTemplate     not a template
     ├── UnknownResource     no such source or resource (`choices`)
+    ├── NoProposal          of this URL or its answer no source file can be proposed
+    ├── NothingToAccept     a sync that brought nothing that was doubted
+    ├── UnknownScope        a key that nothing is asked for (`near`)
     ├── NoFunction          the function that `extract` names cannot be loaded
     └── TransportError      no answers can be had at all (one answer that cannot be had is an answer with `error`)
         ├── BadPattern      a pattern of file names that cannot be read
@@ -80,6 +83,28 @@ class UnknownResource(CollectorError):
         listed = f"one of: {', '.join(choices)}" if choices else "there is no source file there"
         super().__init__(message, hint=f"did you mean {' or '.join(near)}?" if near else listed)
         self.choices = choices
+
+
+class NoProposal(CollectorError):
+    """No source file can be proposed for a URL and what it answers."""
+
+    hint = "write the file by hand; five lines will do: [[resource]], name, category, items, key"
+
+
+class NothingToAccept(CollectorError):
+    """A sync brought nothing that was doubted, or what it brought is known otherwise by now."""
+
+    hint = "`orlog status` says what is doubted"
+
+
+class UnknownScope(CollectorError):
+    """Nothing is asked for with that key; `near` are values that look like it."""
+
+    hint = "`orlog sync --dry-run` lists what would be asked for"
+
+    def __init__(self, message: str, *, near: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=f"did you mean {' or '.join(near)}?" if near else None)
+        self.near = near
 
 
 class NoFunction(CollectorError):

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from collector.lenient import Odd
+from collector.extraction.lenient import Odd
 from eventstore import JSON
 
 SHOWN_NAMES: Final = 8  # names in one message: more is no longer read

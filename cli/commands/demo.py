@@ -53,7 +53,7 @@ def demo(directory: Path | None, days: int) -> None:
             raise Failure(f"{place} has a record already", hint="name an empty folder, or none")
         began = time.perf_counter()
         with progress.bar() as bar:
-            played = play(record, world, progress=bar)
+            played = play(record, world, served=True, progress=bar)
         took = time.perf_counter() - began
         output.write(line.encode() + b"\n" for line in _tour(record, played, took, place))
 

@@ -27,7 +27,7 @@ def init(directory: Path | None) -> None:
         path = record.path
     output.note(f"the record is {path}")
     output.note(f"what is watched stands in {config.make(chosen)}")
-    output.note(
-        f"next: export ORLOG_DATA={shlex.quote(str(path.parent.absolute()))}, or give --data to each command; then"
-    )
-    output.note("      orlog import git REPO PATH --resource SOURCE.RESOURCE")
+    output.note(f"next: export ORLOG_DATA={shlex.quote(str(path.parent.absolute()))}")
+    output.note("      (or give --data to each command); then")
+    output.note("  orlog sync    asks what is watched, once; `orlog run` keeps on asking")
+    output.note("  orlog import git REPO PATH --resource SOURCE.RESOURCE    lays a history down")

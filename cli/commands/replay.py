@@ -11,7 +11,9 @@ from cli.lazy import Command
 from cli.options import Format
 
 if TYPE_CHECKING:
-    from eventstore import Instant
+    from datetime import date, datetime
+
+    from eventstore import Instant, Record
 
 
 @click.command(
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 @options.category()
 @options.key()
 @options.time("--at", text="The instant; otherwise now.")
+@click.option(
+    "--as-of", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]), help="Instead: what was last said of that day."
+)
 @options.output_format()
 @options.data()
-def replay(category: str, key: str | None, at: Instant | None, format_: Format) -> None:
+def replay(category: str, key: str | None, at: Instant | None, as_of: datetime | None, format_: Format) -> None:
     """Say what stood at an instant: all documents of a CATEGORY by key, or the one of KEY.
 
     Documents come back exactly as they were recorded. As a table (on a terminal) the entities of a category are listed
@@ -32,10 +37,18 @@ def replay(category: str, key: str | None, at: Instant | None, format_: Format) 
 
     TIME is ISO 8601 (a date means its first instant, no zone means UTC), `now`, `-7d` (m, h, d, w), or `@SEQ`: the end
     of the sync that brought that event.
+
+    Some answers say of which day they speak, and their documents carry it: `as_of`. Month-end figures that settle weeks
+    later are fetched under many days and speak of one; --as-of gives the last observation that speaks of it.
     """
     from cli.render import states
 
+    if as_of is not None and at is not None:
+        raise click.UsageError("--at says when something was recorded, --as-of what it speaks of: give one of them")
     with options.open_record() as record:
+        if as_of is not None:
+            _spoken(record, category, key, as_of.date(), format_)
+            return
         if key is None:
             catalogue = record.log.catalogue(category, at=at)
             output.show(states.catalogue(catalogue, format_, output.paper()), format_)
@@ -51,3 +64,15 @@ def replay(category: str, key: str | None, at: Instant | None, format_: Format) 
         if format_ is Format.TABLE:
             output.note(states.head(state), dim=True)
         output.show(states.document(state, format_, output.paper()), format_)
+
+
+def _spoken(record: Record, category: str, key: str | None, day: date, format_: Format) -> None:
+    from cli import days, lookup
+    from cli.render import states
+
+    entity = None if key is None else lookup.find(record.log, category, key)
+    found = days.states_of(record.log, category, None if entity is None else entity.key, day)
+    if entity is None:
+        output.show(states.catalogue(found, format_, output.paper()), format_)
+    else:
+        output.show(states.document(found[entity.key], format_, output.paper()), format_)

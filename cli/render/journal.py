@@ -57,6 +57,8 @@ def attempt(each: Attempt) -> dict[str, Any]:
         "hash": each.answer,
         "size": each.size,
         "error": each.error,
+        "url": each.url,
+        "tries": each.tries,
         "headers": each.headers,
     }
 

@@ -10,10 +10,10 @@ from cli.overview import CategoryLine, Overview, ResourceLine
 from cli.render import forms
 from cli.terminal.paper import Paper, Style
 from cli.terminal.values import moment
-from cli.text import counted, grouped, sized
+from cli.text import counted, grouped, lasting, sized
 from eventstore import Sizes, Status
 
-_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # seconds
+_CLOCK: Final = "clock"  # the alert that keeps syncs out of the log
 
 
 def table(seen: Overview, paper: Paper) -> Iterator[bytes]:
@@ -36,9 +36,13 @@ def table(seen: Overview, paper: Paper) -> Iterator[bytes]:
 
 def advice(seen: Overview) -> Iterator[str]:
     """What should be done about the record, if anything."""
-    if seen.alerts:
-        yield "`orlog syncs` and `orlog issues` tell what came of each sync"
-    waiting = seen.syncs.archived
+    for alert in seen.alerts:
+        if alert.hint:
+            yield f"{alert.code}{f' ({alert.resource})' if alert.resource else ''}: {alert.hint}"
+    doubted = seen.syncs.doubted
+    if doubted and not any(alert.code == _CLOCK for alert in seen.alerts):
+        yield f"{counted(doubted, 'sync')} not recorded, for the clock was in doubt: `orlog accept` lays one down"
+    waiting = seen.syncs.archived - doubted
     if waiting:
         them = "it" if waiting == 1 else "them"
         yield f"{counted(waiting, 'sync')} only archived: `orlog rebuild log` lays {them} down"
@@ -57,7 +61,7 @@ def _section(
 
 
 def _alerts(seen: Overview) -> Iterator[Sequence[str]]:
-    return ((alert.code, alert.resource, moment(alert.since), alert.message) for alert in seen.alerts)
+    return ((a.code, a.resource or "-", _moment(a.since), a.message) for a in seen.alerts)
 
 
 def _summary(seen: Overview) -> Iterator[tuple[str, str]]:
@@ -92,7 +96,7 @@ def _categories(found: Sequence[CategoryLine]) -> tuple[Sequence[str], list[Sequ
 
 def _resource(line: ResourceLine) -> Sequence[str]:
     cause = "-" if line.cause is None else line.cause.value
-    watch = line.watch.value if line.every is None else f"every {_every(line.every)}"
+    watch = line.watch.value if line.every is None else f"every {lasting(line.every)}"
     return line.resource, _moment(line.at), line.status or "never asked", cause, watch
 
 
@@ -112,7 +116,7 @@ def _sizes(seen: Overview) -> Iterator[Sequence[str]]:
 
 
 def _parts(sizes: Sizes, answers: int) -> Iterator[tuple[str, int, str]]:
-    yield "answers", sizes.answers, f"{grouped(answers)} different ones, {sized(sizes.received)} as they came"
+    yield "answers", sizes.answers, f"{grouped(answers)} different, {sized(sizes.received)} as they came"
     yield "events", sizes.events, ""
     yield "keyframes", sizes.keyframes, ""
     yield "other", sizes.other, "indexes and bookkeeping"
@@ -121,12 +125,6 @@ def _parts(sizes: Sizes, answers: int) -> Iterator[tuple[str, int, str]]:
     if sizes.waiting:
         yield "waiting", sizes.waiting, "in the write-ahead log"
     yield "file", sizes.file, ""
-
-
-def _every(seconds: int) -> str:
-    """A length of time in the largest unit that it is a whole number of: `1 h`, `90 min`."""
-    length, name = next((unit, name) for unit, name in _UNITS if seconds % unit == 0)
-    return f"{grouped(seconds // length)} {name}"
 
 
 def _moment(instant: datetime | None) -> str:

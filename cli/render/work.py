@@ -11,7 +11,7 @@ from cli.terminal.paper import PLAIN, Paper
 from cli.text import counted, grouped
 
 if TYPE_CHECKING:
-    from collector import Imported, Rebuilt
+    from collector import Accepted, Imported, Rebuilt
     from eventstore import Finding
 
 
@@ -48,6 +48,16 @@ def rebuilt(done: Rebuilt) -> str:
         f"rebuilt the log as generation {done.generation}: {counted(done.syncs, 'sync')}, "
         f"{counted(done.events, 'event')}{same}"
     )
+
+
+def accepted(done: Accepted) -> str:
+    """What a verdict did, in a line."""
+    if done.recorded is None:
+        return f"sync {done.sync} is accepted; `orlog rebuild log` lays it down in its place in time"
+    others = len(done.syncs) - 1
+    also = f", and {counted(others, 'other')} that waited for the same reason" if others else ""
+    gone = counted(done.recorded.disappeared, "entity has disappeared", "entities have disappeared")
+    return f"sync {done.sync} is accepted{also}: {gone}"
 
 
 def findings(found: Sequence[Finding], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:

@@ -18,15 +18,26 @@ class Bar:
     def __init__(self, shown: RichProgress) -> None:
         self._shown = shown
         self._task: TaskID | None = None
+        self._what = ""
 
     def start(self, total: int, what: str) -> None:
         """Begin a bar for `total` steps of `what`."""
+        self._what = what
         self._task = self._shown.add_task(what, total=total)
 
     def advance(self, done: int = 1) -> None:
-        """Move it on."""
+        """Move it on; where there is more than was foreseen (pages), its end moves too."""
+        if self._task is None:
+            return
+        self._shown.advance(self._task, done)
+        task = next(each for each in self._shown.tasks if each.id == self._task)
+        if task.total is not None and task.completed > task.total:
+            self._shown.update(self._task, total=task.completed)
+
+    def note(self, text: str) -> None:
+        """Show a short text beside what is being done."""
         if self._task is not None:
-            self._shown.advance(self._task, done)
+            self._shown.update(self._task, description=f"{self._what}: {text}")
 
     def finish(self) -> None:
         """Stop and leave it as it is."""

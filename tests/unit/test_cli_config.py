@@ -8,6 +8,7 @@ import pytest
 
 from cli import config
 from cli.failures import Failure
+from collector import Interest, Target
 
 
 def test_the_template_is_a_file_that_can_be_read() -> None:
@@ -43,3 +44,113 @@ def test_source_files_are_relative_to_the_data_directory(tmp_path: Path) -> None
         Path("/etc/c.toml"),
     ]
     assert config.folders(named, tmp_path) == [tmp_path, tmp_path / "more", Path("/etc")]
+
+
+# -- who is told
+
+
+def told(text: str, **environ: str) -> list[Target]:
+    return config.targets(config.parse(text.encode(), file="orlog.toml"), environ, file="orlog.toml")
+
+
+def test_whoever_is_named_is_told_of_alerts_unless_it_asks_for_changes() -> None:
+    alerts, changes, both = told("""
+        [[notify]]
+        command = ["tell-me", "--now"]
+        [[notify]]
+        name = "prices"
+        webhook = "https://chat.example/hook"
+        timeout = "2m"
+        changes = [
+            { category = "openrouter.model", key = "openai/*", path = "/pricing/prompt" },
+            { category = "model" },
+        ]
+        [[notify]]
+        webhook = "https://chat.example/hook"
+        alerts = true
+        changes = [{ category = "model" }]
+    """)
+    assert alerts == Target(name="notify-1", command=("tell-me", "--now"), alerts=True)
+    assert changes == Target(
+        name="prices",
+        webhook="https://chat.example/hook",
+        alerts=False,
+        changes=(Interest("openrouter.model", "openai/*", "/pricing/prompt"), Interest("model")),
+        timeout=120.0,
+    )
+    assert (both.name, both.alerts, both.changes) == ("notify-3", True, (Interest("model"),))
+
+
+def test_what_is_secret_comes_from_the_environment() -> None:
+    text = """
+        [[notify]]
+        webhook = "${HOOK}/x"
+        headers = { Authorization = "Bearer ${TOKEN}" }
+    """
+    (target,) = told(text, HOOK="https://chat.example", TOKEN="t0ps3cret")
+    assert (target.webhook, target.headers) == ("https://chat.example/x", {"Authorization": "Bearer t0ps3cret"})
+
+
+@pytest.mark.parametrize(
+    "environ, place",
+    [
+        ({}, "headers.A: the environment's variable TOKEN is not set"),
+        ({"TOKEN": "t0ps3cret\nB: c"}, "headers.A: "),
+        ({"TOKEN": "t"}, "webhook: the environment's variable HOOK is not set"),
+        ({"TOKEN": "t", "HOOK": "t0ps3cret"}, "webhook: with what the environment has it is no URL"),
+        ({"TOKEN": "t", "HOOK": "ftp://t0ps3cret.example"}, "webhook: with what the environment has it is no URL"),
+    ],
+)
+def test_what_the_environment_lacks_is_said_with_its_place_and_without_a_value(
+    environ: dict[str, str], place: str
+) -> None:
+    text = '[[notify]]\nwebhook = "${HOOK}"\nheaders = { A = "x ${TOKEN}" }\n'
+    with pytest.raises(Failure) as caught:
+        told(text, **environ)
+    assert str(caught.value).startswith(f"orlog.toml: notify[0].{place}")
+    assert "t0ps3cret" not in f"{caught.value} {caught.value.hint}"
+
+
+HOOK = 'webhook = "https://chat.example"\n'
+
+
+@pytest.mark.parametrize(
+    "text, wrong",
+    [
+        ("", r"notify\[0\]: give either a command or a webhook"),
+        (HOOK + 'command = ["a"]', r"notify\[0\]: give either"),
+        ('command = "a b"', r"notify\[0\]\.command: Expected `array`"),
+        ("command = []", r"notify\[0\]\.command: write a program"),
+        ('command = [""]', r"notify\[0\]\.command: write a program"),
+        ('webhook = "chat.example"', r"notify\[0\]\.webhook: write a URL"),
+        ('webhook = "https://user:pass@chat.example"', r"notify\[0\]\.webhook: write a URL"),
+        ('command = ["a"]\nheaders = { A = "b" }', r"notify\[0\]\.headers: only a webhook"),
+        (HOOK + 'timeout = "10"', r"notify\[0\]\.timeout: '10': write"),
+        (HOOK + "timeout = 10", r"notify\[0\]\.timeout: Expected"),
+        (HOOK + "alerts = false", r"notify\[0\]: it would be told nothing"),
+        (HOOK + 'name = ""', r"notify\[0\]\.name: is empty"),
+        (HOOK + "webhok = 1", r"notify\[0\]: Object contains unknown field `webhok`"),
+        (HOOK + 'changes = [{ key = "a" }]', r"notify\[0\]\.changes\[0\]: Object missing required field `category`"),
+        (HOOK + 'changes = [{ category = "" }]', r"notify\[0\]\.changes\[0\]\.category: is empty"),
+        (HOOK + 'changes = [{ category = "m", paht = "/a" }]', r"notify\[0\]\.changes\[0\]: .*`paht`"),
+        (HOOK + 'changes = [{ category = "m", path = "a" }]', r"notify\[0\]\.changes\[0\]\.path: .*JSON Pointer"),
+        (HOOK + 'name = "notify-2"\n[[notify]]\n' + HOOK, r"notify\[1\]\.name: 'notify-2' is the name of another"),
+    ],
+)
+def test_what_is_wrong_about_a_notification_is_said_with_its_place(text: str, wrong: str) -> None:
+    with pytest.raises(Failure, match=rf"^orlog\.toml: {wrong}") as caught:
+        config.parse(f"[[notify]]\n{text}".encode(), file="orlog.toml")
+    assert caught.value.hint
+
+
+def test_a_header_that_cannot_be_sent_is_said_with_its_place() -> None:
+    with pytest.raises(Failure, match=r"notify\[0\]\.headers\.A B: "):
+        told(f'[[notify]]\n{HOOK}headers = {{ "A B" = "x" }}')
+
+
+def test_the_example_in_the_template_can_be_read() -> None:
+    lines = [line.removeprefix("# ") for line in config.TEMPLATE.splitlines()]
+    text = "\n".join(lines[lines.index("[[notify]]") :])
+    (target,) = told(text, ORLOG_WEBHOOK="https://chat.example")
+    assert target.alerts
+    assert target.changes

@@ -40,3 +40,17 @@ def test_a_terminal_shows_what_is_done_of_how_much(monkeypatch: pytest.MonkeyPat
         bar.finish()
     assert "versions [0]" in terminal.getvalue()
     assert "3/3" in terminal.getvalue()
+
+
+def test_more_than_was_foreseen_moves_the_end_of_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.bar() as bar:
+        assert bar is not None
+        bar.start(1, "pages")
+        bar.advance()
+        bar.advance(3)
+        bar.finish()
+    assert "4/4" in terminal.getvalue()
+    assert "4/1" not in terminal.getvalue()

@@ -205,7 +205,7 @@ def overview(**more: object) -> Overview:
         "seq": 25781,
         "first": EARLY,
         "last": LATE,
-        "syncs": SyncCounts(695, 0, 0),
+        "syncs": SyncCounts(695, 0, 0, 0),
         "issues": 4,
         "answers": 690,
         "categories": (CategoryLine("shop", "thing", "things", 3, 1200, 0, None),),
@@ -248,7 +248,7 @@ def test_status_says_what_is_recorded_from_when_to_when_and_how_large() -> None:
         "shop.things  2025-01-02 12:00:00.250  success  import  imported",
         "",
         "PART       SIZE",
-        "answers    122.0 kB  690 different ones, 35.7 MB as they came",
+        "answers    122.0 kB  690 different, 35.7 MB as they came",
         "events     800.0 kB",
         "keyframes  300.0 kB",
         "other      200.0 kB  indexes and bookkeeping",
@@ -282,7 +282,7 @@ def test_status_says_which_resources_are_due_and_which_were_not_listed() -> None
 
 
 def test_alerts_come_first_and_in_red() -> None:
-    alert = Alert("failing", "shop.things", "3 failed syncs in a row", EARLY)
+    alert = Alert("failing", "shop.things", "3 failed syncs in a row", EARLY, hint="`orlog syncs` says why")
     plain = status_lines(alerts=(alert,))
     assert plain[:3] == [
         "ALERT    RESOURCE     SINCE                WHAT",
@@ -292,13 +292,21 @@ def test_alerts_come_first_and_in_red() -> None:
     coloured = text(overviews.table(overview(alerts=(alert,)), Paper(colour=True))).splitlines()
     assert coloured[0] == f"\x1b[1m{plain[0]}\x1b[0m"
     assert coloured[1] == f"\x1b[31m{plain[1]}\x1b[0m"
-    assert list(overviews.advice(overview(alerts=(alert,)))) == [
-        "`orlog syncs` and `orlog issues` tell what came of each sync"
+
+
+def test_the_advice_says_what_lifts_each_alert() -> None:
+    failing = Alert("failing", "shop.things", "3 failed syncs in a row", EARLY, hint="`orlog syncs` says why")
+    disk = Alert("disk", "", "the disk is 90% full", hint="make room on it")
+    assert list(overviews.advice(overview(alerts=(failing, disk)))) == [
+        "failing (shop.things): `orlog syncs` says why",
+        "disk: make room on it",
     ]
 
 
 def test_status_of_an_empty_record_says_so() -> None:
-    empty = status_lines(seq=0, first=None, last=None, issues=0, categories=(), resources=(), syncs=SyncCounts(0, 0, 0))
+    empty = status_lines(
+        seq=0, first=None, last=None, issues=0, categories=(), resources=(), syncs=SyncCounts(0, 0, 0, 0)
+    )
     assert empty[:5] == [
         "data   /data",
         "log    nothing has been recorded yet",
@@ -328,9 +336,17 @@ def test_status_fits_a_terminal_of_80_columns() -> None:
 
 def test_syncs_that_are_only_archived_call_for_a_rebuild() -> None:
     assert list(overviews.advice(overview())) == []
-    waiting = overview(syncs=SyncCounts(695, 2, 1))
+    waiting = overview(syncs=SyncCounts(695, 2, 0, 1))
     assert "695 recorded, 2 only archived, 1 open" in text(overviews.table(waiting, Paper()))
     assert list(overviews.advice(waiting)) == ["2 syncs only archived: `orlog rebuild log` lays them down"]
+
+
+def test_a_clock_in_doubt_calls_for_a_verdict_and_not_for_a_rebuild() -> None:
+    clock = Alert("clock", "shop", "1 sync is archived and not recorded", EARLY, hint="`orlog accept 3`")
+    seen = overview(alerts=(clock,), syncs=SyncCounts(695, 1, 1, 0))
+    assert list(overviews.advice(seen)) == ["clock (shop): `orlog accept 3`"]
+    (later,) = overviews.advice(overview(syncs=SyncCounts(695, 1, 1, 0)))  # the clock is right again
+    assert later.startswith("1 sync not recorded, for the clock was in doubt")
 
 
 def sync_line(**more: object) -> SyncLine:

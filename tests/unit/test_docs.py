@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import collector
 import eventstore
 from collector import World, load, play
 from eventstore import Record
@@ -31,7 +32,7 @@ def commands() -> list[str]:
     return [_BEHIND.split(line.removeprefix("$ "))[0] for line in lines if line.startswith("$ orlog ")]
 
 
-@pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "toml")])
+@pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "toml") if "[[resource]]" in text])
 def test_source_files_in_the_docs_can_be_read(text: str, tmp_path: Path) -> None:
     file = tmp_path / "shown.toml"
     file.write_text(text, encoding="utf-8")
@@ -67,6 +68,12 @@ def test_the_page_of_the_library_describes_every_name_that_it_offers_once() -> N
     page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
     described = re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)", page, re.MULTILINE)
     assert sorted(described) == sorted(eventstore.__all__)
+
+
+def test_the_page_of_the_library_lists_every_name_that_the_collector_offers_once() -> None:
+    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
+    assert sorted(name for row in rows for name in re.findall(r"\w+", row)) == sorted(collector.__all__)
 
 
 def test_every_page_is_in_the_contents() -> None:

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.failures import Failure
-from cli.overview import Watch, due_since, overview, resource_lines, watched
+from cli.overview import Watch, alerts, due_since, overview, resource_lines, watched
 from collector import World, play, shipped
 from eventstore import Cause, Record, Standing, Status
 from tests.laying import new_record
@@ -64,10 +63,17 @@ def test_shipped_sources_and_source_files_are_watched_where_orlog_toml_names_the
     }
 
 
-def test_an_orlog_toml_that_names_what_is_not_there_is_told_about(tmp_path: Path) -> None:
-    (tmp_path / "orlog.toml").write_text('sources = ["openruter"]')
-    with pytest.raises(Failure, match="openruter"):
-        watched(tmp_path)
+def test_what_is_wrong_in_a_file_is_an_alert_and_hides_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "orlog.toml").write_text('sources = ["openrouter", "bad.toml", "openruter"]')
+    (tmp_path / "bad.toml").write_text("zzz")
+    with Record.open(tmp_path, write=True) as record:
+        (alert,) = alerts(record, tmp_path)
+    assert (alert.code, "openruter" in alert.message or "bad.toml" in alert.message) == ("configuration", True)
+    assert "openrouter.models" in watched(tmp_path)
+    (tmp_path / "orlog.toml").write_text("[[sources]")
+    assert watched(tmp_path) == {}
+    with Record.open(tmp_path) as record:
+        assert [alert.code for alert in alerts(record, tmp_path)] == ["configuration"]
 
 
 # -- resources
