@@ -19,7 +19,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 $(shell [ "$$(cat $(VENV)/.locked 2>/dev/null)" = "$(CURDIR)" ] && $(VENV)/bin/python -c '' 2>/dev/null \
 	|| rm -f $(VENV)/.locked)
 
-.PHONY: help setup demo test quick test-long check format docs reference tutorial bench planted mutation lock clean
+.PHONY: help setup demo test quick test-long check format docs reference faults tutorial bench unattended planted mutation lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -57,11 +57,17 @@ docs: .cache/docs/env/.locked  ## the documentation as pages, in .cache/docs/htm
 reference: setup  ## write docs/reference.md anew, from the help of the commands
 	$(VENV)/bin/python -m docs.reference
 
+faults: setup  ## play each way in which an API can misbehave, and write docs/faults.md anew
+	$(VENV)/bin/python -m docs.faults
+
 tutorial: setup  ## run the commands that the docs show, on the recording, and write what they print into the pages
 	$(VENV)/bin/python -m tests.tutorial
 
 bench: setup .cache/bench/.locked  ## speed and size beside git-history's, on the recordings
 	GIT_HISTORY=.cache/bench/bin/git-history $(VENV)/bin/python -m bench $(ARGS)
+
+unattended: setup  ## `orlog run` for sixty virtual days against a server that misbehaves; five minutes
+	ORLOG_UNATTENDED_DAYS=60 $(VENV)/bin/python -m pytest -n 0 tests/faults/test_unattended.py
 
 planted: setup  ## plant bugs in a copy of the tree, one by one; the tests must find each
 	$(VENV)/bin/python -m tests.planted

@@ -16,6 +16,10 @@ time is less easily disturbed than wall time. `--json FILE` keeps every single m
 - *shell*: `orlog replay CATEGORY KEY` as a process; beside it, for scale, `python -c pass` and `git show`.
 - *ask*: all differences, field by field, between the recorded catalogue and that of a year before; blame and all
   values of a field, of a generated entity that changed 1000 times. In process.
+- *sync*: 1 001 requests of a server on this machine, in a process of its own, that says what it said before: in whole
+  answers (400 kB, and 3 kB a thousand times), or in 304s. As `orlog sync` does it, against a bare `httpx.AsyncClient`
+  that asks for the same, eight at once. What all files of the data directory grow by in such a sync is a mean over
+  all of them: SQLite's files grow by pages.
 
 Recordings are looked for where ORLOG_RECORDINGS points, else in `../shared/data`; without them only generated logs are
 measured. GIT_HISTORY names the `git-history` program; without it orlog's import stands alone.

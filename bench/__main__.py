@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import asking, growth, importing, reading, shell
+from bench import asking, growth, importing, reading, shell, syncing
 from bench.figures import Figure, Figures
 from bench.recording import Recording, recording
 from bench.table import show
@@ -44,6 +44,8 @@ def _measured(folder: Path, *, quick: bool) -> Iterator[Figure]:
         yield from _on_recording(recorded, folder, quick=quick)
     _say("ask: an entity of many changes is generated")
     yield from asking.of_one_entity(folder, quick=quick)
+    _say("sync: 1 001 requests of a server on this machine, alternating")
+    yield from syncing.measured(folder, quick=quick)
     _say("growth: two logs are generated")
     yield from growth.measured(folder, quick=quick)
 

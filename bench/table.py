@@ -12,6 +12,7 @@ from rich.table import Table
 from bench.figures import Figure, Goal, Target, Unit
 
 WIDTH = 132  # columns where output is no terminal
+_MEGABYTE = 1e6
 _MARKS = {True: "ok", False: "OVER", None: ""}
 
 
@@ -55,10 +56,10 @@ def _times(ratio: float, *, faster: bool) -> str:
 
 
 def amount(value: float, unit: Unit) -> str:
-    """A number as people read it: 1.23 s, 4.56 ms, 78 us; 1.2 MB; 1234.5."""
+    """A number as people read it: 1.23 s, 4.56 ms, 78 us; 1.2 MB, 3.4 KB; 1234.5."""
     if unit is Unit.TIME:
         scale, name = (1, "s") if value >= 1 else (1e3, "ms") if value >= 1e-3 else (1e6, "us")  # noqa: PLR2004
         return f"{value * scale:.3g} {name}"
     if unit is Unit.SIZE:
-        return f"{value / 1e6:.1f} MB"
+        return f"{value / _MEGABYTE:.1f} MB" if value >= _MEGABYTE / 10 else f"{value / 1e3:.1f} KB"
     return f"{value:,.1f}"

@@ -31,6 +31,12 @@ READING: Final = (
     "tests/unit/test_positions.py",
     "tests/unit/test_walk.py",
 )
+SYNCS: Final = (
+    "tests/properties/test_absence.py",
+    "tests/unit/test_asking.py",
+    "tests/unit/test_fold.py",
+    "tests/unit/test_verdicts.py",
+)
 
 
 class Change(NamedTuple):
@@ -109,7 +115,7 @@ BUGS: Final = (
         "an empty list taken for a failure, in extraction",
         (
             Change(
-                "collector/extract.py",
+                "collector/extraction/extract.py",
                 "            found = self._reader.cut(text, params)\n",
                 "            found = self._reader.cut(text, params)\n"
                 "            if not found:\n"
@@ -132,7 +138,7 @@ BUGS: Final = (
         "a failure taken for an empty list, in extraction",
         (
             Change(
-                "collector/extract.py",
+                "collector/extraction/extract.py",
                 'return Refused(FAILED, failure or "no answer came")',
                 "return _EMPTY",
             ),
@@ -331,6 +337,100 @@ BUGS: Final = (
             ),
         ),
         READING,
+    ),
+    Bug(
+        "a status that is a failure taken for an answer",
+        (Change("collector/syncing/fetching.py", 'return f"status {status}"', "return None"),),
+        SYNCS,
+    ),
+    Bug(
+        "everything that an implausible listing leaves out believed",
+        (
+            Change(
+                "eventstore/fold.py",
+                "if share is None or len(missing) <= FEW:",
+                "if share is None or len(missing) <= 10**9:",
+            ),
+        ),
+        SYNCS,
+    ),
+    Bug(
+        "a doubt that nothing lifts",
+        (Change("eventstore/fold.py", "< SAME * len(missing):", "< 2 * len(missing):"),),
+        SYNCS,
+    ),
+    Bug(
+        "a 304 that confirms whatever came last",
+        (
+            Change(
+                "eventstore/intake.py",
+                "came = None if confirms is None else self._attempts.came(scope, page, confirms)",
+                "came = None",
+            ),
+        ),
+        SYNCS,
+    ),
+    Bug(
+        "validators sent under rules that have not read the answer",
+        (
+            Change(
+                "eventstore/log.py",
+                "if found is None or found[1] != self._archive.find_rules(rules):",
+                "if found is None:",
+            ),
+        ),
+        SYNCS,
+    ),
+    Bug(
+        "an answer that says the same not read, though another scope took what it shows",
+        (
+            Change(
+                "eventstore/confirmation.py", "return None if since[0] else (row[0], row[1])", "return row[0], row[1]"
+            ),
+        ),
+        SYNCS,
+    ),
+    Bug(
+        "an answer that says the same as one before the last",
+        (
+            Change(
+                "collector/recording.py",
+                "return before is not None and self._record.archive.same_answer(scope, before, attempts[0].id)",
+                "return before is not None",
+            ),
+        ),
+        SYNCS,
+    ),
+    Bug(
+        "a clock in doubt that records all the same",
+        (Change("collector/sync.py", "if recordable and not in_doubt else None", "if recordable else None"),),
+        SYNCS,
+    ),
+    Bug(
+        "a parent that goes takes along what its children's own answers show",
+        (
+            Change(
+                "eventstore/fold.py",
+                "if entity in gone or child.scope in repeated:",
+                "if entity in gone:",
+            ),
+        ),
+        SYNCS,
+    ),
+    Bug(
+        "what a sync missed forgotten in how it ended",
+        (Change("eventstore/outcome.py", 'found[resource] = max(found[resource], said.get("planned", 0))', "pass"),),
+        SYNCS,
+    ),
+    Bug(
+        "children of what returned asked for when their time comes",
+        (Change("collector/syncing/scopes.py", "None if last is None or returned else", "None if last is None else"),),
+        SYNCS,
+    ),
+    Bug(
+        "a host that answers nothing asked on and on",
+        (Change("collector/syncing/fetching.py", "elif self._breaker.open:", "elif False:"),),
+        SYNCS,
     ),
 )
 

@@ -1,34 +1,43 @@
-"""A process that dies at one SQL statement after another, and what the next one makes of what it left.
+"""A process that dies at one SQL statement that writes after another, and what the next one makes of what it left.
 
-`python -m tests.faults.dying WORK FOLDER STEP` does WORK in a process that is killed at its first statement; then in
-another, which is killed at statement 1 + STEP; and so on, until it comes to its end. After each death the work is done
-again and must end where it would have ended. Prints how often it died. A process of its own, for it forks.
+`python -m tests.faults.dying WORK FOLDER STEP` does WORK in a process that is killed at its first such statement; then
+in another, which is killed at statement 1 + STEP; and so on, until it comes to its end. After each death the work is
+done again and must end where it would have ended. Prints how often it died. A process of its own, for it forks.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 from collector import Answer, Clock, FilesHistory, Resource, Source, import_history, rebuild_log, resolve, sync_source
 from eventstore import Record, sqlite, verify
 
 START: Final = datetime(2025, 1, 1, tzinfo=UTC)
+WRITES: Final = ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "COMMIT")
 RULES: Final = '[[resource]]\nname = "things"\ncategory = "thing"\nitems = ""\nkey = "{id}"\npath = "/things"\n'
 
 
 class Things:
     """A transport that answers with two things."""
 
-    def ask(self, path: str, params: Any) -> Answer:
+    async def ask(self, path: str, params: Mapping[str, str], *, validators: Mapping[str, str] = {}) -> Answer:
+        assert not validators  # nothing here has a tag
         return Answer(params, 200, b'[{"id": "a", "n": "' + path.encode() + b'"}, {"id": "sync"}]')
+
+    async def aclose(self) -> None:
+        pass
 
 
 def things(folder: Path) -> Resource:
@@ -59,7 +68,7 @@ def sync(folder: Path, data: Path) -> None:
     resource = things(folder)
     clock = Clock(START + timedelta(days=1))
     with Record.open(data, write=True) as record:
-        sync_source(record, Source(resource.source, (resource,)), Things(), now=clock)
+        sync_source(record, Source(resource.source, (resource,)), transport=Things(), now=clock)
 
 
 WORKS: Final[dict[str, tuple[list[Callable[[Path, Path], None]], Callable[[Path, Path], None]]]] = {
@@ -69,30 +78,46 @@ WORKS: Final[dict[str, tuple[list[Callable[[Path, Path], None]], Callable[[Path,
 }
 
 
-def die_at(statement: int) -> None:
-    """Have this process killed when it comes to that statement of any connection that it opens from now on."""
-    left = [statement]
+@contextlib.contextmanager
+def at_each_write(told: Callable[[], None]) -> Iterator[None]:
+    """Have it called before each statement that writes, of any connection that this process opens meanwhile."""
     connect = sqlite.connect
 
-    def count(_: str) -> None:
+    def traced(statement: str) -> None:
+        if statement.lstrip().startswith(WRITES):
+            told()
+
+    def connected(path: Path, *, write: bool) -> sqlite3.Connection:
+        connection = connect(path, write=write)
+        connection.set_trace_callback(traced)
+        return connection
+
+    with mock.patch.object(sqlite, "connect", connected):
+        yield
+
+
+def die_at(write: int) -> contextlib.AbstractContextManager[None]:
+    """Have this process killed when it comes to that statement that writes."""
+    left = [write]
+
+    def count() -> None:
         left[0] -= 1
         if left[0] <= 0:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    def connected(path: Path, *, write: bool) -> sqlite3.Connection:
-        connection = connect(path, write=write)
-        connection.set_trace_callback(count)
-        return connection
-
-    sqlite.connect = connected
+    return at_each_write(count)
 
 
-def dies(work: Callable[[Path, Path], None], folder: Path, data: Path, statement: int) -> bool:
+def dies(work: Callable[[], object], write: int) -> bool:
     """Do the work in a process that is killed at that statement; whether it came so far."""
     child = os.fork()
     if child == 0:
-        die_at(statement)
-        work(folder, data)
+        try:
+            with die_at(write):
+                work()
+        except BaseException:  # noqa: BLE001 - a fork must not go on with what its parent does
+            traceback.print_exc()
+            os._exit(1)
         os._exit(0)
     _, status = os.waitpid(child, 0)
     assert status in (0, signal.SIGKILL), status
@@ -126,12 +151,12 @@ def main(name: str, folder: Path, step: int) -> int:
     deaths = 0
     while True:
         data = copied(folder, "data")
-        if not dies(work, folder, data, 1 + deaths * step):
+        if not dies(partial(work, folder, data), 1 + deaths * step):
             return deaths
         deaths += 1
         left_sound(data)
         work(folder, data)
-        assert ended(data) == expected, f"killed at statement {1 + (deaths - 1) * step}"
+        assert ended(data) == expected, f"killed at write {1 + (deaths - 1) * step}"
 
 
 def copied(folder: Path, name: str) -> Path:
