@@ -22,6 +22,8 @@ def issues(sync: int | None, format_: Format) -> None:
 
     with options.open_record() as record:
         found = record.log.issues(sync=sync)
-    output.show(journal.issues(found, format_, output.paper()), format_)
+        scopes = {number: record.archive.attempt(number).scope for number in {issue.attempt for _, issue in found}}
+    resources = {number: f"{scope.source}.{scope.resource}" for number, scope in scopes.items()}
+    output.show(journal.issues(found, resources, format_, output.paper()), format_)
     if found and format_ is Format.TABLE:
         output.note(f"hint: `orlog response {found[-1][1].attempt}` brings the answer that the last of them is about")

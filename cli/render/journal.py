@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, Final
 
@@ -24,15 +24,17 @@ def syncs(lines: Sequence[SyncLine], format_: Format, paper: Paper = PLAIN) -> I
     return forms.rows(lines, format_) if format_ is not Format.TABLE else _syncs(lines, paper)
 
 
-def issues(found: Sequence[tuple[int, Issue]], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
-    """Issues with their syncs."""
+def issues(
+    found: Sequence[tuple[int, Issue]], resources: Mapping[int, str], format_: Format, paper: Paper = PLAIN
+) -> Iterator[bytes]:
+    """Issues with their syncs; `resources` says of which resource each attempt was."""
     if format_ is not Format.TABLE:
-        return forms.rows((_issue(sync, issue) for sync, issue in found), format_)
-    return forms.table(
-        ("SYNC", "CODE", "KEY", "PATH", "ATTEMPT", "MESSAGE"),
-        ((str(sync), i.code, i.key or "-", i.path or "-", str(i.attempt), i.message) for sync, i in found),
-        paper,
+        return forms.rows((_issue(sync, issue, resources[issue.attempt]) for sync, issue in found), format_)
+    lines = (
+        (str(sync), resources[i.attempt], i.code, i.key or "-", i.path or "-", str(i.attempt), i.message)
+        for sync, i in found
     )
+    return forms.table(("SYNC", "RESOURCE", "CODE", "KEY", "PATH", "ATTEMPT", "MESSAGE"), lines, paper)
 
 
 def roots(entries: Sequence[Entry], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
@@ -106,8 +108,8 @@ def _errors(line: SyncLine) -> str:
     return f"attempt {first.attempt}: {first.error}" + (f"; {counted(more, 'more', 'more')}" if more else "")
 
 
-def _issue(sync: int, issue: Issue) -> dict[str, Any]:
-    return {"sync": sync, **forms.plain(issue)}
+def _issue(sync: int, issue: Issue, resource: str) -> dict[str, Any]:
+    return {"sync": sync, "resource": resource, **forms.plain(issue)}
 
 
 def _root(entry: Entry) -> dict[str, Any]:

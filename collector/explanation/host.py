@@ -23,7 +23,7 @@ def manners(source: Source) -> Iterator[str]:
     for name, what in (("timeout", "one try"), ("patience", "a request with its retries"), ("budget", "a sync")):
         length: timedelta | None = getattr(source, name)
         if length is not None:
-            yield f"{name}: {what} takes {length.total_seconds():g} s at most"
+            yield f"{name}: {what} takes {_lasting(length.total_seconds())} at most"
     if source.retries is not None:
         yield f"retries: {source.retries} after the first try"
     if source.max_bytes is not None:
@@ -40,7 +40,7 @@ def unset(source: Source) -> Iterator[str]:
         yield "rate: as fast as answers come"
     for name in ("timeout", "patience", "budget"):
         if getattr(source, name) is None:
-            yield f"{name}: {getattr(DEFAULTS, name):g} s"
+            yield f"{name}: {_lasting(getattr(DEFAULTS, name))}"
     if source.retries is None:
         yield f"retries: {DEFAULTS.retries}"
     if source.max_bytes is None:
@@ -55,3 +55,11 @@ def warnings(source: Source, environ: Container[str]) -> Iterator[str]:
     yield from (f"the environment's variable {name} is not set" for name in needed if name not in environ)
     if needed and source.base_url is not None and source.base_url.startswith("http://"):
         yield "base_url is http: what the headers hold can be read on the way"
+
+
+def _lasting(seconds: float) -> str:
+    """A length of time in the largest unit that it is a whole number of, as source files write it: `30m`."""
+    for name, unit in (("h", 3600), ("m", 60)):
+        if seconds and seconds % unit == 0:
+            return f"{seconds / unit:g}{name}"
+    return f"{seconds:g}s"

@@ -203,6 +203,8 @@ def _translated(message: str, where: str) -> BadRules:
     what, inner = (found["what"], found["where"]) if found else (message, None)
     if inner == "format":
         what += f"; known are {', '.join(known.value for known in Format)}"
+    if what.startswith("Expected `str"):
+        what = "write it as text, in quotes"
     return BadRules(what.replace("`", "").replace("array", "list"), field=f"{where}.{inner}" if inner else where)
 
 

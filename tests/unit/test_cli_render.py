@@ -403,16 +403,17 @@ def test_a_table_of_imported_syncs_fits_a_terminal_of_80_columns() -> None:
 
 def test_issues_name_the_sync_and_the_attempt() -> None:
     found = [(3, Issue("duplicate-key", "two items", 12, "a", None))]
-    assert json.loads(text(journal.issues(found, Format.JSONL))) == {
+    assert json.loads(text(journal.issues(found, {12: "shop.things"}, Format.JSONL))) == {
         "sync": 3,
+        "resource": "shop.things",
         "code": "duplicate-key",
         "message": "two items",
         "attempt": 12,
         "key": "a",
         "path": None,
     }
-    assert text(journal.issues(found, Format.TABLE)).splitlines()[1].split() == [
-        *("3", "duplicate-key", "a", "-", "12", "two", "items")
+    assert text(journal.issues(found, {12: "shop.things"}, Format.TABLE)).splitlines()[1].split() == [
+        *("3", "shop.things", "duplicate-key", "a", "-", "12", "two", "items")
     ]
 
 
