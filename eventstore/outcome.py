@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from eventstore.canonical import JSON
 from eventstore.fold import Decision, Seen
 from eventstore.model import Cause, Result, Scope, Status
@@ -27,7 +29,7 @@ def results(
     for scope in repeated:
         listed[address(scope)] += 1
         complete[address(scope)] += 1
-    return [
+    found = [
         Result(
             resource,
             _status(asked.get(resource, 0), listed[resource], complete[resource], interrupted=interrupted),
@@ -37,6 +39,10 @@ def results(
         )
         for resource in sorted(resources)
     ]
+    if any(each.status is Status.FAILED for each in found):
+        # what there was to ask for, nobody could say: that is no success
+        found = [each if each.asked or each.listed else replace(each, status=Status.FAILED) for each in found]
+    return found
 
 
 def whole(found: Sequence[Result], *, interrupted: bool = False) -> Status:

@@ -204,6 +204,21 @@ def test_what_failed_is_due_sooner_than_what_did_not(record: Record) -> None:
     assert shop.asked == ["/things/a/offers?tag=a"]
 
 
+def test_what_could_not_be_asked_for_as_its_parents_failed_is_no_success(record: Record) -> None:
+    shop = Shop()
+    shop.answers["/things"] = 500
+    done = synced(record, shop, 0)
+    assert done.recorded is not None
+    assert [(each.resource, each.status, each.asked) for each in done.recorded.results] == [
+        ("shop.offers", Status.FAILED, 0),
+        ("shop.things", Status.FAILED, 1),
+    ]
+    shop.stock()
+    done = synced(record, shop, 1)
+    assert done.recorded is not None
+    assert {each.status for each in done.recorded.results} == {Status.SUCCESS}
+
+
 def test_children_that_outlive_their_parent_are_asked_for_until_they_are_gone(record: Record) -> None:
     shop = Shop(a=["x"], b=["y"])
     synced(record, shop, 0)
