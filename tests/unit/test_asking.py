@@ -278,6 +278,7 @@ def test_a_function_that_cannot_be_loaded_is_noticed_before_anything_is_asked(re
 
 
 def test_what_was_applied_completely_is_asked_for_conditionally(record: Record) -> None:
+    """P11: a state says when it was confirmed, and by which attempt."""
     shop = Shop(a=["x"])
     shop.honours_tags = True
     synced(record, shop, 0)
@@ -412,3 +413,34 @@ def test_a_sync_ends_when_its_budget_is_used_up(record: Record) -> None:
     assert done.report.stopped == "its budget of 0.3 s is used up"
     assert recorded(done) is Status.PARTIAL
     assert 0 < len(live(record, "offer")) < 40
+
+
+# -- beside readers
+
+
+def test_readers_see_what_was_there_until_all_of_a_sync_is_recorded(record: Record) -> None:
+    """P7, L6: asking is apart from reading; what it brings is seen as a whole."""
+    shop = Shop(**{f"t{number:03}": ["x"] for number in range(2 * ARCHIVED_TOGETHER)})
+    synced(record, shop, 0)
+    shop.stock(**{f"t{number:03}": ["x", "y"] for number in range(2 * ARCHIVED_TOGETHER)})
+    seen: set[tuple[int, datetime | None]] = set()
+
+    def look() -> bool:
+        with Record.open(record.path.parent) as other:
+            seen.add((len(other.log.catalogue("offer")), other.log.position().observed_at))
+        return False
+
+    synced(record, shop, 1, stop=look)
+    assert seen == {(2 * ARCHIVED_TOGETHER, START)}
+    assert len(live(record, "offer")) == 4 * ARCHIVED_TOGETHER
+
+
+def test_a_listing_without_what_is_essential_is_refused_and_the_rest_goes_on(record: Record) -> None:
+    """P23: no items, no key."""
+    shop = Shop(a=["x"], b=["y"], c=["z"])
+    shop.answers["/things/a/offers"] = {"error": "no list"}
+    shop.answers["/things/b/offers"] = [{"shop": "y"}, {"price": 1}]
+    done = synced(record, shop, 0)
+    assert recorded(done) is Status.PARTIAL
+    assert live(record, "offer") == ["b#y", "c#z"]
+    assert sorted(issue.code for _, issue in record.log.issues()) == ["no-items", "no-key"]
