@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -75,7 +76,8 @@ class Recording:
         read = Read()
         for scope, attempts in self._by_scope(sync).items():
             if self._says_the_same(scope, attempts, sync):
-                read.repeats.append(Repeat(scope, attempts[0].id, self._reading(scope, attempts, sync)))
+                again = functools.partial(self._read_again, scope, attempts, sync)
+                read.repeats.append(Repeat(scope, attempts[0].id, again))
                 continue
             extracted = self.extract_scope(scope, attempts, sync.rules, guarded=sync.cause is Cause.SYNC)
             read.issues.extend(extracted.issues)
@@ -95,12 +97,12 @@ class Recording:
 
         `guarded`: that too much disappears at once is to be doubted.
         """
-        found = self._rules_of(address(scope), rules)
+        extractor = self._extractor(self._rules_of(address(scope), rules))
         bodies = [self._body(attempt) for attempt in attempts]
-        extracted = self._extractor(found).extract(scope, bodies)
+        extracted = extractor.extract(scope, bodies)
         if extracted.listing is None:
             return extracted
-        share = Extraction.from_rules(found.text).implausible
+        share = extractor.rules.implausible
         listing = msgspec.structs.replace(
             extracted.listing, implausible=share if guarded and share != "off" else None, single=len(bodies) == 1
         )
@@ -119,8 +121,12 @@ class Recording:
         before = self._log.settled(scope, self._rules_of(address(scope), sync.rules))
         return before is not None and self._record.archive.same_answer(scope, before, attempts[0].id)
 
-    def _reading(self, scope: Scope, attempts: list[Attempt], sync: Sync) -> _Reading:
-        return _Reading(self, scope, attempts, sync)
+    def _read_again(self, scope: Scope, attempts: list[Attempt], sync: Sync) -> Listing:
+        """Read an answer that says what it said before, as another listing shows what it holds."""
+        listing = self.extract_scope(scope, attempts, sync.rules, guarded=sync.cause is Cause.SYNC).listing
+        if listing is None:
+            raise UnknownSync(f"what {scope} said once cannot be read any more")
+        return listing
 
     def _accepted(self, verdict: Sync) -> Read:
         """Read once more what a sync brought whose disappearances a person believes, where nothing newer is known."""
@@ -155,24 +161,6 @@ class Recording:
         if rules.hash not in self._extractors:
             self._extractors[rules.hash] = Extractor(Extraction.from_rules(rules.text))
         return self._extractors[rules.hash]
-
-
-class _Reading:
-    """Reads an answer that says what it said before, should that be needed."""
-
-    def __init__(self, recording: Recording, scope: Scope, attempts: list[Attempt], sync: Sync) -> None:
-        self._recording = recording
-        self._scope = scope
-        self._attempts = attempts
-        self._sync = sync
-
-    def __call__(self) -> Listing:
-        extracted = self._recording.extract_scope(
-            self._scope, self._attempts, self._sync.rules, guarded=self._sync.cause is Cause.SYNC
-        )
-        if extracted.listing is None:
-            raise UnknownSync(f"what {self._scope} said once cannot be read any more")
-        return extracted.listing
 
 
 def address(scope: Scope) -> str:

@@ -72,8 +72,7 @@ class Archive:
     def add(self, sync: int, requests: Sequence[Request]) -> list[int]:
         """Archive attempts of an open sync, in order; return their ids.
 
-        Bodies are compressed in the background and written by `flush`, at the latest when the transaction ends. A
-        request of status 304 confirms what the scope's attempt before it brought.
+        Bodies are compressed in the background and written by `flush`, at the latest when the transaction ends.
         """
         return self._intake.add(sync, [(self.scope_id(request.scope), request) for request in requests])
 

@@ -16,6 +16,10 @@ class Progress(Protocol):
         """So many more steps are done."""
         ...
 
+    def note(self, text: str) -> None:
+        """How it goes, in a few words."""
+        ...
+
     def finish(self) -> None:
         """All is done."""
         ...
@@ -28,6 +32,9 @@ class Silent:
         """Say nothing."""
 
     def advance(self, done: int = 1) -> None:
+        """Say nothing."""
+
+    def note(self, text: str) -> None:
         """Say nothing."""
 
     def finish(self) -> None:

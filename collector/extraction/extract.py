@@ -48,7 +48,7 @@ class Extractor:
 
     def __init__(self, extraction: Extraction) -> None:
         """Prepare for some rules. A function that they name is loaded when it is first needed."""
-        self._rules = extraction
+        self.rules = extraction
         self._reader = reader(extraction)
         self._beside = tuple(None if path is None else tokens(path) for path in (extraction.total, extraction.next))
         self._day = day_reader(extraction)
@@ -69,7 +69,7 @@ class Extractor:
             issue for body, page in zip(answers, pages, strict=True) for issue in self._noticed(body, page, params)
         ]
         read_all = [(body.attempt, page) for body, page in zip(answers, pages, strict=True)]
-        return assemble(self._rules, scope, read_all, noticed)
+        return assemble(self.rules, scope, read_all, noticed)
 
     def following(self, body: bytes) -> JSON:
         """What stands at the rules' `next` in an answer; None where nothing does, or it cannot be read."""
@@ -77,7 +77,7 @@ class Extractor:
         return None if path is None else _lookup(without_mark(body), path)
 
     def _page(self, body: Body, params: Mapping[str, str], last: Pages) -> Page | Refused:
-        if body.status in self._rules.empty_on:
+        if body.status in self.rules.empty_on:
             return _EMPTY
         failure = _failure(body)
         if failure is not None or body.body is None:
@@ -85,8 +85,8 @@ class Extractor:
         return last.same(body.body) or self._read(body.body, params, last.outcomes)
 
     def _read(self, answer: bytes, params: Mapping[str, str], known: Mapping[Hashable, Outcome]) -> Page | Refused:
-        text = answer if self._rules.extract is not None else without_mark(answer)
-        foreign = None if self._rules.extract is not None else diagnosis.foreign(text)
+        text = answer if self.rules.extract is not None else without_mark(answer)
+        foreign = None if self.rules.extract is not None else diagnosis.foreign(text)
         if foreign is not None:
             return Refused(UNREADABLE, foreign)
         try:
@@ -121,8 +121,8 @@ class Extractor:
     def _judged(
         self, items: Sequence[Item], params: Mapping[str, str], day: str | None
     ) -> tuple[tuple[Oddity, ...], int]:
-        if self._rules.slices is not None and items:
-            rows = gaps.judge(self._rules.slices, params, items[0].parts[0][1].value, items[0].key)
+        if self.rules.slices is not None and items:
+            rows = gaps.judge(self.rules.slices, params, items[0].parts[0][1].value, items[0].key)
             return rows.odd, rows.tail
         return (() if day is None else tuple(dayless(items, day))), 0
 
@@ -139,7 +139,7 @@ class Extractor:
             yield Issue(each.code, each.message, body.attempt, each.key, each.path)
 
     def _ended_early(self, reading: Reading, params: Mapping[str, str], asked_at: datetime | None) -> Iterator[Oddity]:
-        steps = self._rules.slices
+        steps = self.rules.slices
         if steps is None or not reading.tail or asked_at is None:
             return
         if steps.closed(params, started(params[START]), asked_at):

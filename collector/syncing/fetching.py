@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from collector.errors import BadRules
 from collector.extraction.extract import Extractor
@@ -18,7 +18,7 @@ from collector.sources.source import Resource
 from collector.syncing.doubt import latest, skew_of
 from collector.syncing.report import ResourceReport
 from collector.transport import Answer, Transport
-from eventstore import JSON, Progress, Record, Request, Scope
+from eventstore import JSON, Progress, Record, Request, Rules, Scope
 
 ARCHIVED_TOGETHER: Final = 50  # answers in one transaction: what a kill can lose
 ARCHIVED_EVERY: Final = 1.0  # s: slow answers are not kept waiting for others
@@ -26,18 +26,6 @@ POLLED_EVERY: Final = 0.1  # s: how soon a sync notices that it is to stop
 MOST_PAGES: Final = 10_000  # of one scope: more is an API that counts on forever
 
 _NOT_MODIFIED: Final = 304
-
-
-class Watching(Progress, Protocol):
-    """Progress that is told besides how it goes."""
-
-    def note(self, text: str) -> None:
-        """Show a short text beside what is shown."""
-        ...
-
-
-class Stopped(Exception):
-    """Not everything is asked for: the message says why."""
 
 
 class Asking(NamedTuple):
@@ -52,7 +40,7 @@ class Asking(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A scope to ask for: the document of its parent, and what is known already."""
+    """A scope to ask for, with the document of its parent where the path looks into that."""
 
     scope: Scope
     parent: JSON = None
@@ -153,15 +141,15 @@ class Fetching:
         with self._record.transaction():
             self._record.archive.add(self._sync, [request for _, request in came])
         self.fresh += self._record.archive.news - known
-        note = getattr(self._asking.progress, "note", None)
-        if note is not None:
-            failed = sum(report.failed for report in self.reports.values())
-            note(f"{self.fresh} new, {failed} failed" if failed else f"{self.fresh} new")
+        failed = sum(report.failed for report in self.reports.values())
+        self._asking.progress.note(f"{self.fresh} new, {failed} failed" if failed else f"{self.fresh} new")
 
     fresh = 0
     """Answers that are not what their scope brought before."""
 
-    def requests_of(self, resource: Resource, wanted: Wanted) -> tuple[str, Mapping[str, str], int | None]:
+    def requests_of(
+        self, resource: Resource, rules: Rules, wanted: Wanted
+    ) -> tuple[str, Mapping[str, str], int | None]:
         """Path, headers of a conditional request, and the attempt whose answer a 304 would confirm.
 
         Validators are those of the last complete answer that was applied under the present rules. Raises `BadRules`.
@@ -170,7 +158,7 @@ class Fetching:
         archive = self._record.archive
         settled = None
         if resource.extraction.next is None:
-            settled = self._record.log.settled(wanted.scope, resource.extraction.rules)
+            settled = self._record.log.settled(wanted.scope, rules)
         last = None if settled is None else archive.last_asked(wanted.scope)
         if settled is None or last is None:
             return path, {}, None
@@ -192,13 +180,14 @@ class _One:
         self._resource = resource
         self._report = report
         self._extractor = Extractor(resource.extraction)
+        self._rules = resource.extraction.rules  # hashed once, and not for each scope
         self._log = narrator(sync=fetching._sync, resource=resource.address)  # noqa: SLF001 - of one module
 
     async def ask(self, place: int, wanted: Wanted) -> None:
         """Ask for all pages of a scope."""
         scope = wanted.scope
         try:
-            path, validators, confirms = self._fetching.requests_of(self._resource, wanted)
+            path, validators, confirms = self._fetching.requests_of(self._resource, self._rules, wanted)
         except BadRules as error:  # a key that an API gave, and that would lead elsewhere: nothing is asked
             self._refused(place, scope, str(error))
             return

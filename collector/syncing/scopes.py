@@ -101,11 +101,7 @@ def breaker_of(record: Record, source: Source) -> Breaker:
     """The circuit breaker of a source's host, folded from its recent attempts: back to the last that reached it."""
     outcomes: list[tuple[datetime, bool]] = []
     for sync in record.archive.last_syncs([resource.address for resource in source.resources], limit=RECENT):
-        of_sync = [
-            (each.received_at, each.error is None or answers(each.status))
-            for each in record.archive.attempts(sync)
-            if each.url is not None or each.error is None  # what was never sent says nothing of the host
-        ]
+        of_sync = [(at, answers(status)) for at, status in record.archive.outcomes(sync)]
         outcomes += of_sync
         if any(ok for _, ok in of_sync):
             break
