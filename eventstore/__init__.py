@@ -32,6 +32,7 @@ from eventstore.errors import (
     UnknownSync,
     Unreadable,
 )
+from eventstore.feed import Batch, Cursor, Feed
 from eventstore.fields import ABSENT, Blame, FieldChange, Period, blame, field_changes, periods, resolve, within
 from eventstore.following import Follower
 from eventstore.lock import WriterLock
@@ -66,6 +67,8 @@ from eventstore.patch import Patch, apply, compose, diff
 from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
+from eventstore.sqlite import connect as open_sqlite
+from eventstore.sqlite import transaction
 from eventstore.survey import Alert, ClockDoubt, Disk, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
 from eventstore.verification import Finding, verify
 from eventstore.walk import Change
@@ -77,6 +80,7 @@ __all__ = [
     "Archive",
     "Asked",
     "Attempt",
+    "Batch",
     "BeyondHead",
     "Blame",
     "BrokenHistory",
@@ -87,6 +91,7 @@ __all__ = [
     "Changed",
     "ClockDoubt",
     "Comparison",
+    "Cursor",
     "Damaged",
     "Disk",
     "DiskFull",
@@ -96,6 +101,7 @@ __all__ = [
     "Event",
     "EventLog",
     "EventStoreError",
+    "Feed",
     "FieldChange",
     "Finding",
     "Follower",
@@ -149,11 +155,13 @@ __all__ = [
     "disk_of",
     "field_changes",
     "from_ms",
+    "open_sqlite",
     "parse",
     "periods",
     "resolve",
     "standing_alerts",
     "to_ms",
+    "transaction",
     "verify",
     "within",
 ]

@@ -169,9 +169,9 @@ class Confirmations:
         self._exceptions = evidence.has_exceptions()
         self._complete: dict[int, tuple[int, int] | None] = {}
 
-    def of(self, entity: int, scope: int, since: int) -> int | None:
-        """See `Evidence.confirming_attempt`."""
-        if not self._exceptions:
+    def of(self, entity: int, scope: int, since: int, special: int | None = None) -> int | None:
+        """See `Evidence.confirming_attempt`. `special`: whether anything but listings of its scope tells, if known."""
+        if not (self._exceptions if special is None else special):
             if scope not in self._complete:
                 self._complete[scope] = self._evidence.last_complete(scope=scope, since=0, until=self._until)
             complete = self._complete[scope]

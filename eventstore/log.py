@@ -38,7 +38,7 @@ from eventstore.model import (
 from eventstore.positions import Instant, Position, find_position, rules_at
 from eventstore.recorder import Learned, Recorder
 from eventstore.selection import Selection
-from eventstore.walk import Change, Walk, concerns, may_concern
+from eventstore.walk import REMEMBERED, Change, Walk, concerns, may_concern
 
 _EVENTS: Final = """
 SELECT e.seq, c.source, c.name, t.key, e.parent, e.scope, e.kind, n.observed_at, e.not_before, n.sync, e.hash,
@@ -46,6 +46,12 @@ SELECT e.seq, c.source, c.name, t.key, e.parent, e.scope, e.kind, n.observed_at,
 FROM event_{g} e JOIN entry n ON n.id = e.entry JOIN entity_{g} t ON t.id = e.entity
 JOIN category_{g} c ON c.id = e.category
 """
+_ENTRIES: Final = (
+    "SELECT id, generation, kind, root, sync, observed_at, seq, status, appeared, changed, disappeared, unchanged "
+    "FROM entry"
+)
+_NEWEST: Final = (1 << 63) - 1
+_KINDS: Final = {kind.value: kind for kind in Kind}  # to ask the enum takes four times as long
 
 
 class EventLog:
@@ -268,13 +274,17 @@ class EventLog:
         wanted = Selection(
             category=category, key=key, pattern=pattern, kinds=kinds, since=since, until=until, after=after
         )
-        walk = Walk(self._db, self.generation)
+        walk = self.walk()
         with sqlite.explained(self._path):
             for event in self._events(wanted, newest_first=newest_first):
                 if place is None:
                     yield walk.around(event)
                 elif may_concern(event, place) and concerns(change := walk.around(event), place):
                     yield change
+
+    def walk(self, *, every: bool = False, checked: bool = True, remembered: int = REMEMBERED) -> Walk:
+        """What puts the documents around events of this generation; see `Walk`."""
+        return Walk(self._db, self.generation, every=every, checked=checked, remembered=remembered)
 
     def history(self, entity: Entity, *, at: Instant | None = None) -> list[Version]:
         """All that happened to an entity up to an instant, each with the document that resulted. Empty if it never was.
@@ -292,6 +302,17 @@ class EventLog:
             content = replay.next_content(event, content)
             versions.append(Version(event, content))
         return versions
+
+    def confirmed(self, *, at: Instant | None = None) -> dict[Entity, datetime]:
+        """When each entity that stood then was last confirmed (L8); no document is folded. Raises `BeyondHead`."""
+        with self.reading() as generation:
+            position = find_position(self._db, generation, at)
+            confirmed = confirmation.Confirmations(self._evidence(generation), position.entry)
+            rows = replay.standing(self._db, generation, position.seq)
+            return {
+                Entity(source, name, key): self._confirmed(confirmed.of(number, scope, entry, special), seq)[1]
+                for number, source, name, key, seq, entry, scope, special in rows
+            }
 
     # -- bookkeeping
 
@@ -340,10 +361,15 @@ class EventLog:
         """The entries of the chain, oldest first: of this generation, or of all that ever were."""
         with self.reading() as generation:
             where = "generation <= ?" if every_generation else "generation = ?"
+            rows = self._db.execute(f"{_ENTRIES} WHERE {where} ORDER BY id", (generation,))
+            return [_entry(row) for row in rows.fetchall()]
+
+    def recorded(self, *, after: int = 0, until: Position | None = None, limit: int) -> list[Entry]:
+        """The entries of recorded syncs of this generation behind entry `after`, up to a place, at most `limit`."""
+        with self.reading() as generation:
             rows = self._db.execute(
-                "SELECT id, generation, kind, root, sync, observed_at, seq, status, appeared, changed, disappeared, "
-                f"unchanged FROM entry WHERE {where} ORDER BY id",
-                (generation,),
+                f"{_ENTRIES} WHERE id > ? AND id <= ? AND generation = ? AND kind = 'sync' ORDER BY id LIMIT ?",
+                (after, _NEWEST if until is None else until.entry, generation, limit),
             )
             return [_entry(row) for row in rows.fetchall()]
 
@@ -417,7 +443,7 @@ class EventLog:
             Entity(source, name, key),
             parent,
             self._archive.scope(scope),
-            Kind(kind),
+            _KINDS[kind],
             from_ms(observed_at),
             None if not_before is None else from_ms(not_before),
             sync,

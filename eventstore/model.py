@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -22,6 +23,7 @@ def to_ms(instant: datetime) -> int:
     return (instant - EPOCH) // _MILLISECOND
 
 
+@functools.lru_cache(maxsize=4096)  # events of one sync share their times
 def from_ms(ms: int) -> datetime:
     """The aware datetime in UTC of milliseconds since 1970."""
     return EPOCH + timedelta(milliseconds=ms)
@@ -52,7 +54,7 @@ class Status(enum.Enum):
     FAILED = "failed"
 
 
-class Entity(msgspec.Struct, frozen=True, order=True):
+class Entity(msgspec.Struct, frozen=True, order=True, gc=False):  # in no cycle: there are many at a time
     """What a document is about: (source, category, key)."""
 
     source: str
@@ -65,7 +67,7 @@ class Entity(msgspec.Struct, frozen=True, order=True):
         return f"{self.source}.{self.category}"
 
 
-class Scope(msgspec.Struct, frozen=True, order=True):
+class Scope(msgspec.Struct, frozen=True, order=True, gc=False):
     """What one request speaks for. `params` are sorted by name, so that equal scopes are equal."""
 
     source: str
@@ -253,7 +255,7 @@ class Occurrence(msgspec.Struct, frozen=True):
     observed_at: datetime
 
 
-class Event(msgspec.Struct, frozen=True):
+class Event(msgspec.Struct, frozen=True, gc=False):
     """One immutable observation about one entity.
 
     `observed_at` is the first sight of it, `not_before` the last moment at which the opposite was confirmed (None: it

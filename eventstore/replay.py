@@ -106,6 +106,27 @@ def _apply(base: bytes, patches: Iterable[bytes], seq: int) -> Document:
     return Document.folded(value)
 
 
+_STANDING: Final = """
+SELECT t.id, c.source, c.name, t.key, e.seq, e.entry, e.scope,
+       EXISTS (SELECT 1 FROM sighting_{g} s WHERE s.entity = t.id AND s.entry >= e.entry)
+       OR EXISTS (SELECT 1 FROM unconfirmed_{g} u WHERE u.entity = t.id AND u.entry >= e.entry)
+FROM {last} JOIN category_{g} c ON c.id = t.category
+"""
+_LAST_NOW: Final = "entity_{g} t JOIN event_{g} e ON e.seq = t.seq AND t.hash IS NOT NULL"
+_LAST_THEN: Final = """(SELECT entity, max(seq) AS seq FROM event_{g} WHERE seq <= ? GROUP BY entity) l
+JOIN event_{g} e ON e.seq = l.seq AND e.kind <> 'disappeared' JOIN entity_{g} t ON t.id = l.entity"""
+
+
+def standing(db: sqlite3.Connection, generation: int, seq: int) -> list[tuple[int, str, str, str, int, int, int, int]]:
+    """All entities that stood at `seq`, in no order: number, source, category, key, and of their last event the seq,
+    the entry and the scope; last, whether anything but listings of their scope tells who confirmed them since.
+    """  # noqa: D205
+    head = db.execute(f"SELECT coalesce(max(seq), 0) FROM event_{generation}").fetchone()[0]
+    last, values = (_LAST_NOW, ()) if seq >= head else (_LAST_THEN, (seq,))
+    query = _STANDING.format(g=generation, last=last.format(g=generation))
+    return db.execute(query, values).fetchall()
+
+
 def fold_category(db: sqlite3.Connection, generation: int, category: int, seq: int) -> list[tuple[Row, Document]]:
     """Fold all live entities of a category up to and including `seq`, ordered by key.
 
@@ -188,19 +209,28 @@ def next_content(event: Event, content: Document | None) -> Document | None:
 
     Raises `BrokenHistory` when a patch does not apply or the result's hash is not the event's (L3).
     """
+    after = next_unchecked(event, content)
+    if after is not None:
+        # the bytes are not kept: they would take more room than all that is shared saves
+        _check(event.body if event.kind is Kind.APPEARED and event.body is not None else encode(after.value), event)
+    return after
+
+
+def next_unchecked(event: Event, content: Document | None) -> Document | None:
+    """`next_content` for whoever reads whole histories: hashes are not compared, for speed; `verify` does.
+
+    Raises `BrokenHistory` when a patch does not apply.
+    """
     if event.kind is Kind.DISAPPEARED or event.body is None:
         return None
     if event.kind is Kind.APPEARED:
-        _check(event.body, event)
         return Document(event.body)
     if content is None:
         raise BrokenHistory(f"event {event.seq} changes what is not there", seq=event.seq)
     try:
-        value = apply_sharing(content.value, parse(event.body))
+        return Document.folded(apply_sharing(content.value, parse(event.body)))
     except (PatchError, Unreadable) as error:
         raise BrokenHistory(f"event {event.seq} cannot be folded: {error}", seq=event.seq) from None
-    _check(encode(value), event)  # the bytes are not kept: they would take more room than all that is shared saves
-    return Document.folded(value)
 
 
 def _check(canonical: bytes, event: Event) -> None:

@@ -12,14 +12,14 @@ from eventstore import generations, names, replay
 from eventstore.canonical import JSON, Document
 from eventstore.errors import LogRebuilt, PatchError, Unreadable
 from eventstore.fields import ABSENT, FieldChange, field_changes, tokens, value_at, within
-from eventstore.model import Event, Kind
+from eventstore.model import Entity, Event, Kind
 from eventstore.patch import same
 from eventstore.patch.pointer import split
 
 REMEMBERED: Final = 1024  # entities whose last document a walk keeps; others are folded anew, about 50 µs each
 
 
-class Change(msgspec.Struct, frozen=True):
+class Change(msgspec.Struct, frozen=True, gc=False):
     """An event, and the documents before and after it: None where the entity was not there."""
 
     event: Event
@@ -50,12 +50,27 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class Walk:
-    """Puts the documents around events, as long as they come from one snapshot."""
+    """Puts the documents around events, as long as they come from one generation of the log.
 
-    def __init__(self, db: sqlite3.Connection, generation: int) -> None:
+    `every` event of an entity comes, in order, from the first one that is asked about on: then the last one that came
+    need not be looked up. `checked`: whether documents are compared with the hashes of their events, as `verify` does.
+    """
+
+    def __init__(
+        self,
+        db: sqlite3.Connection,
+        generation: int,
+        *,
+        every: bool = False,
+        checked: bool = True,
+        remembered: int = REMEMBERED,
+    ) -> None:
         self._db = db
         self._generation = generation
-        self._last: OrderedDict[int, tuple[int, Document | None]] = OrderedDict()
+        self._every = every
+        self._next = replay.next_content if checked else replay.next_unchecked
+        self._remembered = remembered
+        self._last: OrderedDict[Entity, tuple[int, Document | None]] = OrderedDict()
 
     def around(self, event: Event) -> Change:
         """The event with its documents. Raises `LogRebuilt`, and `BrokenHistory` where the record is damaged."""
@@ -67,22 +82,24 @@ class Walk:
             raise LogRebuilt("the log has been rebuilt while it was read") from None
 
     def _around(self, event: Event) -> Change:
-        number = names.entity_id(self._db, self._generation, event.entity)
-        if number is None:
-            raise ValueError(f"{event.entity} is in another generation of the log")
-        before = None if event.kind is Kind.APPEARED else self._before(number, event.seq)
-        after = replay.next_content(event, before)
-        self._last[number] = (event.seq, after)
-        self._last.move_to_end(number)
-        if len(self._last) > REMEMBERED:
+        before = None if event.kind is Kind.APPEARED else self._before(event)
+        after = self._next(event, before)
+        self._last[event.entity] = (event.seq, after)
+        self._last.move_to_end(event.entity)
+        if len(self._last) > self._remembered:
             self._last.popitem(last=False)
         return Change(event, before, after)
 
-    def _before(self, number: int, seq: int) -> Document | None:
-        last, document = self._last.get(number, (None, None))
-        if last is not None and last == replay.previous(self._db, self._generation, number, seq):
+    def _before(self, event: Event) -> Document | None:
+        last, document = self._last.get(event.entity, (None, None))
+        if last is not None and self._every:
             return document
-        folded = replay.fold_entity(self._db, self._generation, number, seq - 1)
+        number = names.entity_id(self._db, self._generation, event.entity)
+        if number is None:
+            raise ValueError(f"{event.entity} is in another generation of the log")
+        if last is not None and last == replay.previous(self._db, self._generation, number, event.seq):
+            return document
+        folded = replay.fold_entity(self._db, self._generation, number, event.seq - 1)
         return None if folded is None else folded.content
 
 

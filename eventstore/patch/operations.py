@@ -7,11 +7,13 @@ from typing import Final, TypeAlias
 
 from eventstore.canonical import JSON
 from eventstore.errors import PatchError
-from eventstore.patch.pointer import END, child, escaped, index, missing, not_a_container, split
+from eventstore.patch.pointer import END, child, index, missing, not_a_container, split
 from eventstore.patch.values import copied, equal
 
 Operation: TypeAlias = dict[str, JSON]
 Patch: TypeAlias = list[Operation]
+
+_Own: TypeAlias = set[int] | None
 
 
 def apply(document: JSON, patch: Patch) -> JSON:
@@ -22,17 +24,18 @@ def apply(document: JSON, patch: Patch) -> JSON:
     return apply_in_place(copied(document), copied(patch))
 
 
-def apply_in_place(document: JSON, patch: Patch) -> JSON:
+def apply_in_place(document: JSON, patch: Patch, *, own: set[int] | None = None) -> JSON:
     """Change `document` as `patch` says and return the new root: the hot path.
 
     The document takes the patch's values as they are, so that later changes to one may be seen in the other: do not use
-    a patch again. After a `PatchError` (see `apply`) the document may be half changed.
+    a patch again. After a `PatchError` (see `apply`) the document may be half changed. With `own`, the ids of those of
+    its objects and arrays that may be changed, all others are copied before they are.
     """
     if type(patch) is not list:
         raise PatchError("a JSON Patch is an array of operations")
     for number, operation in enumerate(patch):
         try:
-            document = _carry_out(document, operation)
+            document = _carry_out(document, operation, own)
         except PatchError as error:
             raise PatchError(f"operation {number}{_described(operation)}: {error}") from None
     return document
@@ -44,72 +47,19 @@ def apply_sharing(document: JSON, patch: Patch) -> JSON:
     So all versions of a long history take little more room than its patches. It takes the patch's values as they are,
     and raises, as `apply_in_place` does.
     """
-    return apply_in_place(_unshared(document, patch), patch)
-
-
-def _unshared(document: JSON, patch: Patch) -> JSON:
-    """Copy what a patch may change: what is on the way to the places it names, and all of an array whose places shift.
-
-    Places are those in `document`: that holds for all operations, as long as no element moves on before them.
-    """
-    if type(document) is not dict or type(patch) is not list or not all(map(_stays, patch)):
-        return copied(document)
+    if type(document) is not dict and type(document) is not list:
+        return apply_in_place(document, patch)
     root = document.copy()
-    own = {id(root)}
-    shifting = {_parent(operation["path"]) for operation in patch if operation["op"] in {"add", "remove"}}
-    for operation in patch:
-        try:
-            _own(root, split(operation["path"])[:-1], own, shifting)
-        except PatchError:
-            break  # carrying it out says what is wrong, and where
-    return root
+    return apply_in_place(root, patch, own={id(root)})
 
 
-def _own(parent: JSON, tokens: list[str], own: set[int], shifting: set[str]) -> None:
-    pointer = ""
-    for token in tokens:
-        pointer = f"{pointer}/{escaped(token)}"
-        place = _member(parent, token)
-        node = None if place is None else parent[place]
-        if type(node) is not dict and type(node) is not list:
-            return
-        whole = type(node) is list and pointer in shifting
-        if id(node) not in own:
-            node = parent[place] = copied(node) if whole else node.copy()
-            own.add(id(node))
-        if whole:
-            return  # all below is a copy already
-        parent = node
-
-
-def _member(container: JSON, token: str) -> str | int | None:
-    if type(container) is dict:
-        return token if token in container else None
-    try:
-        return index(token, len(container))
-    except PatchError:
-        return None
-
-
-def _parent(pointer: str) -> str:
-    return pointer.rpartition("/")[0]
-
-
-def _stays(operation: JSON) -> bool:
-    """Whether an operation leaves everything where it stands, save the elements behind the place that it names."""
-    if type(operation) is not dict or type(operation.get("path")) is not str:
-        return False
-    op = operation.get("op")
-    return type(op) is str and op in {"add", "remove", "replace", "test"}
-
-
-def _carry_out(document: JSON, operation: Operation) -> JSON:
+def _carry_out(document: JSON, operation: Operation, own: _Own) -> JSON:
     if type(operation) is not dict:
         raise PatchError("not an object")
     op = operation.get("op")
     if type(op) is not str or op not in _OPERATIONS:
         raise PatchError(f"`op` is none of {', '.join(_OPERATIONS)}" if "op" in operation else "`op` is missing")
-    return _OPERATIONS[op](document, operation)
+    return _OPERATIONS[op](document, operation, own)
 
 
 def _described(operation: JSON) -> str:
@@ -132,22 +82,22 @@ def _value(operation: Operation) -> JSON:
     return operation["value"]
 
 
-def _add(document: JSON, operation: Operation) -> JSON:
-    return _put(document, _pointer(operation, "path"), _value(operation))
+def _add(document: JSON, operation: Operation, own: _Own) -> JSON:
+    return _put(document, _pointer(operation, "path"), _value(operation), own)
 
 
-def _remove(document: JSON, operation: Operation) -> JSON:
-    _take(document, _pointer(operation, "path"))
+def _remove(document: JSON, operation: Operation, own: _Own) -> JSON:
+    _take(document, _pointer(operation, "path"), own)
     return document
 
 
-def _replace(document: JSON, operation: Operation) -> JSON:
+def _replace(document: JSON, operation: Operation, own: _Own) -> JSON:
     tokens = split(_pointer(operation, "path"))
     value = _value(operation)
     if not tokens:
         return value
     last = tokens.pop()
-    parent = _at(document, tokens)
+    parent = _open(document, tokens, own)
     if type(parent) is dict:
         if last not in parent:
             raise missing(last)
@@ -159,22 +109,22 @@ def _replace(document: JSON, operation: Operation) -> JSON:
     return document
 
 
-def _move(document: JSON, operation: Operation) -> JSON:
+def _move(document: JSON, operation: Operation, own: _Own) -> JSON:
     source, target = _pointer(operation, "from"), _pointer(operation, "path")
     if source == target:
         _at(document, split(source))
         return document
     if target.startswith(source + "/"):
         raise PatchError(f"{source!r} cannot move into itself")
-    return _put(document, target, _take(document, source))
+    return _put(document, target, _take(document, source, own), own)
 
 
-def _copy(document: JSON, operation: Operation) -> JSON:
+def _copy(document: JSON, operation: Operation, own: _Own) -> JSON:
     source, target = _pointer(operation, "from"), _pointer(operation, "path")
-    return _put(document, target, copied(_at(document, split(source))))
+    return _put(document, target, copied(_at(document, split(source))), own)
 
 
-def _test(document: JSON, operation: Operation) -> JSON:
+def _test(document: JSON, operation: Operation, _: _Own) -> JSON:
     if not equal(_at(document, split(_pointer(operation, "path"))), _value(operation)):
         raise PatchError("the value is another")
     return document
@@ -187,12 +137,29 @@ def _at(document: JSON, tokens: list[str]) -> JSON:
     return document
 
 
-def _put(document: JSON, pointer: str, value: JSON) -> JSON:
+def _open(document: JSON, tokens: list[str], own: _Own) -> JSON:
+    """What is at a place and is about to be changed: with `own`, all on the way to it becomes the document's own.
+
+    No id in `own` is mistaken for another's: all that is made meanwhile is made for this document.
+    """
+    if own is None:
+        return _at(document, tokens)
+    for token in tokens:
+        inner = document[token] if type(document) is dict and token in document else child(document, token)
+        if (type(inner) is dict or type(inner) is list) and id(inner) not in own:
+            inner = inner.copy()
+            own.add(id(inner))
+            document[token if type(document) is dict else int(token)] = inner
+        document = inner
+    return document
+
+
+def _put(document: JSON, pointer: str, value: JSON, own: _Own) -> JSON:
     tokens = split(pointer)
     if not tokens:
         return value
     last = tokens.pop()
-    parent = _at(document, tokens)
+    parent = _open(document, tokens, own)
     if type(parent) is dict:
         parent[last] = value
     elif type(parent) is list:
@@ -203,12 +170,12 @@ def _put(document: JSON, pointer: str, value: JSON) -> JSON:
     return document
 
 
-def _take(document: JSON, pointer: str) -> JSON:
+def _take(document: JSON, pointer: str, own: _Own) -> JSON:
     tokens = split(pointer)
     if not tokens:
         raise PatchError("the whole document cannot be taken away")
     last = tokens.pop()
-    parent = _at(document, tokens)
+    parent = _open(document, tokens, own)
     if type(parent) is dict:
         if last not in parent:
             raise missing(last)
@@ -218,7 +185,7 @@ def _take(document: JSON, pointer: str) -> JSON:
     raise not_a_container(last)
 
 
-_OPERATIONS: Final[Mapping[str, Callable[[JSON, Operation], JSON]]] = {
+_OPERATIONS: Final[Mapping[str, Callable[[JSON, Operation, _Own], JSON]]] = {
     "add": _add,
     "remove": _remove,
     "replace": _replace,

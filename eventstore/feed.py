@@ -1,0 +1,108 @@
+"""Reading the whole log, or what is new in it, sync by sync: what tables are rebuilt from and kept up to date by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from eventstore.errors import LogRebuilt
+from eventstore.log import EventLog
+from eventstore.model import Entry
+from eventstore.positions import Position
+from eventstore.walk import Change
+
+BATCH_EVENTS: Final = 4096  # some 40 MB with the documents of a catalogue of models
+BATCH_SYNCS: Final = 1024  # most syncs bring nothing: what is read of them is small
+REMEMBERED: Final = 8192  # entities whose document is at hand when their next event comes
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """Up to where a log was read: all syncs of a generation up to `entry` of the chain, all events up to `seq`."""
+
+    generation: int
+    entry: int = 0
+    seq: int = 0
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Whole syncs, as entries of the chain, and the events that they made, in order; `cursor` is behind them.
+
+    `complete` where nothing was recorded after them when they were read.
+    """
+
+    entries: Sequence[Entry]
+    changes: Sequence[Change]
+    cursor: Cursor
+    complete: bool
+
+
+class Feed:
+    """Batches of a log from a cursor on, up to a place or the head. Memory does not grow with the log.
+
+    `categories` leaves out the events of others (addresses, `SOURCE.CATEGORY`); without `documents` those before and
+    after each event are None: to read events alone is several times faster. Between batches nothing is held open; each
+    one is of one moment, and what is recorded meanwhile comes too.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        after: Cursor,
+        *,
+        until: Position | None = None,
+        categories: frozenset[str] | None = None,
+        documents: bool = True,
+    ) -> None:
+        self._log = log
+        self._cursor = after
+        self._until = until
+        self._categories = categories
+        self._walk = log.walk(every=True, checked=False, remembered=REMEMBERED) if documents else None
+
+    def batches(self) -> Iterator[Batch]:
+        """Read on; the last batch is complete, and empty only where nothing is new. Raises `LogRebuilt` where the cursor's
+        log is no more.
+        """
+        while True:
+            batch = self._next()
+            yield batch
+            if batch.complete:
+                return
+
+    def _next(self) -> Batch:
+        with self._log.reading() as generation:
+            if generation != self._cursor.generation:
+                raise LogRebuilt(f"the log has been rebuilt, as generation {generation}")
+            # one more than a batch takes tells whether it is the last
+            behind = self._log.recorded(after=self._cursor.entry, until=self._until, limit=BATCH_SYNCS + 1)
+            entries = list(_until_full(behind[:BATCH_SYNCS], self._cursor.seq))
+            if entries:
+                seq = entries[-1].seq or 0
+                changes = self._changes(self._cursor.seq, seq)
+                self._cursor = Cursor(generation, entries[-1].id, seq)
+            else:
+                changes = []
+            complete = len(entries) == len(behind)
+        return Batch(entries, changes, self._cursor, complete)
+
+    def _changes(self, after: int, until: int) -> list[Change]:
+        if after == until:
+            return []
+        wanted = self._categories
+        only = next(iter(wanted)) if wanted is not None and len(wanted) == 1 else None
+        events = self._log.events(only, after=after, until=until)
+        if wanted is not None and only is None:
+            events = (event for event in events if event.entity.address in wanted)
+        if self._walk is None:
+            return [Change(event, None, None) for event in events]
+        return [self._walk.around(event) for event in events]
+
+
+def _until_full(entries: Sequence[Entry], seq: int) -> Iterator[Entry]:
+    """As many syncs as make a batch: the first one always, however large."""
+    for number, entry in enumerate(entries):
+        if number and (entry.seq or 0) - seq > BATCH_EVENTS:
+            return
+        yield entry
