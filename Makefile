@@ -4,7 +4,7 @@
 VENV ?= .venv
 TESTS ?=
 PYTEST = $(VENV)/bin/python -m pytest -n auto --dist worksteal
-SOURCES = eventstore collector cli tests bench docs
+SOURCES = eventstore projector collector cli tests bench docs
 
 export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

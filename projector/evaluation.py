@@ -1,0 +1,119 @@
+"""What a projection makes of a document: rows as they are stored, and what fits none."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from eventstore import Document
+from projector.columns import Stored, stored
+from projector.projection import Projection
+from projector.reading import read
+from projector.subject import Misfit, Subject
+
+REMEMBERED: Final = 4096  # entities whose rows are at hand when their next event comes
+
+Slot: TypeAlias = tuple[Stored, ...]
+"""What tells the rows of one entity apart."""
+
+Content: TypeAlias = dict[str, Stored]
+"""A row's own values by field: by path, where columns follow from documents."""
+
+
+class Evaluated(NamedTuple):
+    """The rows of one document by slot, and what fits none; `failed` where the function itself gave up."""
+
+    rows: dict[Slot, Content]
+    misfits: list[Misfit]
+    failed: bool = False
+
+
+NOTHING: Final = Evaluated({}, [])
+
+
+def evaluate(projection: Projection[Any], subject: Subject, document: Document | None) -> Evaluated:
+    """Have a projection's function look at a document, None where there is none."""
+    if document is None:
+        return NOTHING
+    if projection.row is None:
+        return Evaluated({(): projection.function(subject, document.value)}, [])
+    value, misfits = (
+        (document.value, []) if projection.document is object else read(document.value, projection.document)
+    )
+    if value is None and misfits:
+        return Evaluated({}, misfits)
+    return rows_of(projection, lambda: projection.function(subject, value), misfits)
+
+
+def rows_of(
+    projection: Projection[Any], results: Callable[[], Iterable[Any]], misfits: list[Misfit] | None = None
+) -> Evaluated:
+    """Validate what a function yields, and store it; what it raises becomes a misfit too."""
+    rows: dict[Slot, Content] = {}
+    misfits = [] if misfits is None else misfits
+    try:
+        for result in results():
+            if isinstance(result, Misfit):
+                misfits.append(result)
+            else:
+                _take(projection, result, rows, misfits)
+    except Exception as error:  # noqa: BLE001  # it is somebody else's function: what it cannot read is an issue
+        misfits.append(Misfit(f"{projection.name} gave up: {type(error).__name__}: {error}"))
+        return Evaluated(rows, misfits, failed=True)
+    return Evaluated(rows, misfits)
+
+
+def content_of(projection: Projection[Any], row: Any) -> Content:
+    """A row's values as they are stored. Raises `msgspec.ValidationError`, `TypeError`."""
+    if type(row) is not projection.row:
+        raise TypeError(f"Expected `{projection.row and projection.row.__name__}`, got `{type(row).__name__}`")
+    values = msgspec.structs.asdict(row)
+    msgspec.convert(values, projection.row)
+    return {name: stored(value) for name, value in values.items()}
+
+
+def _take(projection: Projection[Any], row: Any, rows: dict[Slot, Content], misfits: list[Misfit]) -> None:
+    try:
+        content = content_of(projection, row)
+    except (msgspec.ValidationError, TypeError) as error:
+        misfits.append(Misfit(f"a row does not fit {projection.name}: {error}"))
+        return
+    slot = tuple(content[name] for name in projection.key)
+    if None in slot:
+        misfits.append(Misfit(f"a row without {', '.join(projection.key)}"))
+    elif slot in rows:
+        misfits.append(Misfit(f"two rows with the same {', '.join(projection.key) or 'entity'}; the first counts"))
+    else:
+        rows[slot] = content
+
+
+class Evaluations:
+    """Evaluates, and remembers what each entity's last document came to: it is the next event's document before."""
+
+    def __init__(self) -> None:
+        self._last: OrderedDict[tuple[int, Subject], tuple[Document, Evaluated]] = OrderedDict()
+
+    def of(self, projection: Projection[Any], subject: Subject, document: Document | None) -> Evaluated:
+        """What a projection makes of a document. Projections of one function share what it says."""
+        if document is None:
+            return NOTHING
+        key = id(projection.function), subject
+        last = self._last.get(key)
+        if last is not None and last[0] is document:
+            return last[1]
+        evaluated = evaluate(projection, subject, document)
+        self._last[key] = (document, evaluated)
+        self._last.move_to_end(key)
+        if len(self._last) > REMEMBERED:
+            self._last.popitem(last=False)
+        return evaluated
+
+
+def same(one: Content, other: Content | None) -> bool:
+    """Whether two rows hold the same: 1 and 1.0 are two values."""
+    if one is other:
+        return True
+    return other is not None and one == other and all(type(value) is type(other[name]) for name, value in one.items())

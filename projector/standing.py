@@ -1,0 +1,66 @@
+"""Whether a view may go on from where it is, and how each one stands."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from eventstore import EventLog
+from projector.projection import Projection
+from projector.store import Standing
+
+
+class Why(enum.Enum):
+    """Why a view is built from the beginning."""
+
+    MISSING = "missing"
+    VERSION = "version"
+    ROWS = "rows"
+    LOG = "log"
+    ASKED = "asked"
+
+
+class ViewStatus(msgspec.Struct, frozen=True):
+    """How a view stands: up to which event it is served, how far behind the head, and whether that may go on.
+
+    `stale` says why it is to be built anew, None where it goes on; `building` up to which event its next generation is
+    filled. `rows` and `issues` are counted. The lag is in events, and in seconds between what is served and the head.
+    """
+
+    name: str
+    shape: str
+    version: int
+    generation: int
+    seq: int
+    observed_at: datetime | None
+    lag_events: int
+    lag_seconds: float
+    stale: Why | None
+    building: int | None
+    rows: int
+    issues: int
+
+
+def why_stale(standing: Standing | None, projection: Projection[Any], log: EventLog) -> Why | None:
+    """Why a view cannot go on from where it stands, None where it can."""
+    if standing is None:
+        return Why.MISSING
+    if standing.version != projection.version:
+        return Why.VERSION
+    if standing.fingerprint != projection.fingerprint:
+        return Why.ROWS
+    return None if _is_of(standing, log) else Why.LOG
+
+
+def _is_of(standing: Standing, log: EventLog) -> bool:
+    """Whether the rows were made of this log: of this generation, with the root that it has at that place."""
+    cursor = standing.cursor
+    if cursor.generation != log.generation:
+        return False
+    if not cursor.entry:
+        return True
+    there = log.recorded(after=cursor.entry - 1, limit=1)
+    return bool(there) and there[0].id == cursor.entry and there[0].root == standing.root

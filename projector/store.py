@@ -1,0 +1,520 @@
+"""`views.db`: the tables of all views, up to where in the log each was brought, and what did not fit.
+
+A view is served from the table of its name; what is being rebuilt fills `_next_NAME` beside it, and takes its place in
+one transaction. Rows and the place in the log move together. Everything in the file follows from the record.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+
+from eventstore import Cursor, WriterLock, from_ms, to_ms, transaction
+from projector import comparison, files
+from projector.columns import Column, Stored
+from projector.derivation import PARENT, Close, Found, Key, Row, Writes, closing
+from projector.inferred import Names
+from projector.issues import Issue
+from projector.projection import KEPT, Projection
+
+FILE: Final = "views.db"
+LOCK: Final = "views.lock"
+APPLICATION_ID: Final = 0x6F726C76  # "orlv"
+VERSION: Final = 1  # PRAGMA user_version; a file of another version is made anew
+NEXT: Final = "_next_"  # before the name of a view: its table while it is built
+
+_SCHEMA: Final = """
+CREATE TABLE _view (
+    name TEXT NOT NULL,
+    building INTEGER NOT NULL, -- 1: it is not served yet
+    version INTEGER NOT NULL,
+    fingerprint TEXT NOT NULL,
+    shape TEXT NOT NULL,
+    generation INTEGER NOT NULL, -- of the view: how often it was made
+    log_generation INTEGER NOT NULL,
+    entry INTEGER NOT NULL, -- of the chain: up to it the log is in the rows
+    seq INTEGER NOT NULL,
+    root TEXT, -- of that entry
+    observed_at INTEGER, -- of that entry, ms since 1970
+    PRIMARY KEY (name, building)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _column ( -- where columns follow from documents
+    view TEXT NOT NULL,
+    building INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (view, building, position)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE _issue (
+    view TEXT NOT NULL,
+    building INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    category TEXT NOT NULL,
+    key TEXT NOT NULL,
+    path TEXT NOT NULL,
+    message TEXT NOT NULL,
+    count INTEGER NOT NULL,
+    seq INTEGER NOT NULL, -- of the last event after which it was so, as the rest
+    sync INTEGER NOT NULL,
+    observed_at INTEGER NOT NULL,
+    payload TEXT NOT NULL, -- SHA-256 of the document
+    PRIMARY KEY (view, building, source, category, key, path, message)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How far a view has been brought, and what it was made by."""
+
+    name: str
+    building: bool
+    version: int
+    fingerprint: str
+    shape: str
+    generation: int
+    cursor: Cursor
+    root: str | None
+    observed_at: datetime | None
+
+
+class Target(msgspec.Struct):
+    """A table that is written: a view's, as it is served or as it is built. `names`: its columns, where they follow."""
+
+    projection: Projection[Any]
+    building: bool
+    names: Names | None
+
+    @property
+    def table(self) -> str:
+        """The name of the table."""
+        return f"{NEXT}{self.projection.name}" if self.building else self.projection.name
+
+    @property
+    def columns(self) -> list[Column]:
+        """All columns that the table has from the beginning: whose the row is, its own, and since when."""
+        own = self.projection.columns
+        mine = [Column(name, "TEXT", nullable=False) for name in self.projection.identity]
+        middle = [Column("parent", "TEXT")] if own is None else list(own)
+        keys = set(self.projection.primary_key)
+        every = [*mine, *middle, *KEPT[self.projection.shape]]
+        return [Column(each.name, each.type, nullable=False) if each.name in keys else each for each in every]
+
+
+class Store:
+    """An open `views.db`. A context manager; `open` is the way in. Writing needs `transaction()`."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, lock: WriterLock | None) -> None:
+        self.path = path
+        self._db = connection
+        self._lock = lock
+        self._statements: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    @classmethod
+    def open(cls, path: Path, *, write: bool = False) -> Store:
+        """Open the file; for writing, make it where it is missing.
+
+        Raises `NoViews`, `ViewsBusy`, `ViewsUnusable`, `ViewsFull`.
+        """
+        lock = files.lock(path.with_name(LOCK)) if write else None
+        try:
+            connection = files.connect(path, write=write, application_id=APPLICATION_ID, version=VERSION)
+            store = cls(path, connection, lock)
+            if write:
+                store._make()
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise
+        return store
+
+    def _make(self) -> None:
+        """Make what a new file holds; what one of another version held goes."""
+        with files.explained(self.path):
+            if self._pragma("user_version") == VERSION:
+                return
+            with self.transaction():
+                files.clear(self._db)
+                for statement in _SCHEMA.split(";\n"):
+                    if statement.strip():
+                        self._db.execute(statement)
+                self._db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._db.execute(f"PRAGMA {name}").fetchone()[0])
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is there at once, or not at all. Raises `ViewsFull`, `ViewsUnusable`."""
+        with files.explained(self.path), transaction(self._db, write=True):
+            yield
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """All that is read inside is of one moment."""
+        with files.explained(self.path), transaction(self._db, write=False):
+            yield
+
+    def close(self) -> None:
+        """Close the file and let go of the lock."""
+        self._db.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- views
+
+    def standings(self) -> dict[tuple[str, bool], Standing]:
+        """How far each view has been brought, by name and whether it is being built."""
+        with self.reading():
+            rows = self._db.execute(
+                "SELECT name, building, version, fingerprint, shape, generation, log_generation, entry, seq, root, "
+                "observed_at FROM _view ORDER BY name, building"
+            ).fetchall()
+        return {(row[0], bool(row[1])): _standing(row) for row in rows}
+
+    def target(self, projection: Projection[Any], *, building: bool) -> Target:
+        """The table of a view that is there."""
+        names = None
+        if projection.columns is None:
+            names = _names(projection)
+            rows = self._db.execute(
+                "SELECT path, name FROM _column WHERE view = ? AND building = ? ORDER BY position",
+                (projection.name, building),
+            )
+            for path, name in rows:
+                names.put(path, name)
+        return Target(projection, building, names)
+
+    def begin(self, projection: Projection[Any], log_generation: int) -> Target:
+        """Note that a view is to be built, and `reset` is to make its table; what an earlier attempt left goes."""
+        self.discard(projection.name, building=True)
+        target = Target(projection, True, _names(projection) if projection.columns is None else None)  # noqa: FBT003
+        served = self._db.execute("SELECT generation FROM _view WHERE name = ?", (projection.name,)).fetchone()
+        self._db.execute(
+            "INSERT INTO _view (name, building, version, fingerprint, shape, generation, log_generation, entry, seq) "
+            "VALUES (?, 1, ?, ?, ?, ?, ?, 0, 0)",
+            (
+                projection.name,
+                projection.version,
+                projection.fingerprint,
+                projection.shape.value,
+                1 if served is None else served[0] + 1,
+                log_generation,
+            ),
+        )
+        return target
+
+    def adopt(self, projection: Projection[Any]) -> None:
+        """Serve what was built in place of what was served; readers see the one or the other, whole."""
+        name = projection.name
+        target = Target(projection, True, None)  # noqa: FBT003
+        generation = self._db.execute("SELECT generation FROM _view WHERE name = ? AND building", (name,)).fetchone()[0]
+        for number, columns in enumerate(projection.indexes, 1):
+            self._index(target.table, f"_index_{name}_{generation}_{number}", columns)
+        self.discard(name, building=False)
+        self._db.execute(f"ALTER TABLE {quoted(target.table)} RENAME TO {quoted(name)}")
+        for table, column in (("_view", "name"), ("_column", "view"), ("_issue", "view")):
+            self._db.execute(f"UPDATE {table} SET building = 0 WHERE {column} = ? AND building", (name,))
+        self._statements.clear()
+
+    def discard(self, name: str, *, building: bool) -> None:
+        """Have a view's table, and all that is known of it, be gone."""
+        table = f"{NEXT}{name}" if building else name
+        self._db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
+        for each, column in (("_view", "name"), ("_column", "view"), ("_issue", "view")):
+            self._db.execute(f"DELETE FROM {each} WHERE {column} = ? AND building = ?", (name, building))
+        self._statements.clear()
+
+    def give_up(self, name: str) -> None:
+        """Keep what did not fit as issues of the view that is served, if there is one; the rest of the build goes."""
+        self._db.execute("DELETE FROM _issue WHERE view = ? AND NOT building", (name,))
+        self._db.execute("UPDATE _issue SET building = 0 WHERE view = ?", (name,))
+        self.discard(name, building=True)
+
+    def _index(self, table: str, name: str, columns: Sequence[str]) -> None:
+        from sqlite_utils import Database  # noqa: PLC0415  # it takes longer to import than most runs
+
+        Database(self._db, execute_plugins=False).table(table).create_index(columns, index_name=name)
+
+    def combine(self, combined: Mapping[str, str]) -> None:
+        """Have these SQL views (name to SELECT), and no others."""
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'view'"
+        there = dict(self._db.execute(query).fetchall())
+        wanted = {name: f"CREATE VIEW {quoted(name)} AS {sql}" for name, sql in combined.items()}
+        if there == wanted:
+            return
+        for name in there:
+            self._db.execute(f"DROP VIEW {quoted(name)}")
+        for statement in wanted.values():
+            self._db.execute(statement)
+
+    def reach(self, target: Target, cursor: Cursor, *, root: str | None, observed_at: datetime | None) -> None:
+        """Note up to where in the log a view has been brought."""
+        self._db.execute(
+            "UPDATE _view SET log_generation = ?, entry = ?, seq = ?, root = ?, observed_at = ? "
+            "WHERE name = ? AND building = ?",
+            (
+                cursor.generation,
+                cursor.entry,
+                cursor.seq,
+                root,
+                None if observed_at is None else to_ms(observed_at),
+                target.projection.name,
+                target.building,
+            ),
+        )
+
+    def shrink(self) -> None:
+        """Give pages that hold nothing any more back to the disk."""
+        with files.explained(self.path):
+            self._db.execute("PRAGMA incremental_vacuum").fetchall()
+
+    def settle(self) -> None:
+        """Have all be in the one file, without others beside it: it is to be moved."""
+        with files.explained(self.path):
+            self._db.execute("PRAGMA journal_mode = DELETE").fetchall()
+
+    # -- rows
+
+    def reset(self, target: Target) -> None:
+        """Make a target's table, empty."""
+        self._db.execute(f"DROP TABLE IF EXISTS {quoted(target.table)}")
+        self._db.execute(_create(target))
+
+    def write(self, target: Target, writes: Writes) -> None:
+        """Carry out writes, and note what did not fit."""
+        self._add_columns(target)
+        if writes.closes:
+            self._close(target, writes.closes)
+        if writes.drops:
+            key = _matching(target.projection.primary_key)
+            self._db.executemany(f"DELETE FROM {quoted(target.table)} WHERE {key}", list(writes.drops))
+        if writes.puts:
+            columns = self._columns(target)
+            values = [[row.get(name) for name in columns] for row in writes.puts.values()]
+            self._db.executemany(self._statement(target, columns, lambda: _insert(target, columns)), values)
+        for names, rows in _by_columns(writes.sets).items():
+            changed = ", ".join(f"{quoted(name)} = ?" for name in names)
+            key = _matching(target.projection.primary_key)
+            self._db.executemany(f"UPDATE {quoted(target.table)} SET {changed} WHERE {key}", rows)
+        self._note(target, writes.misfits)
+
+    def _columns(self, target: Target) -> tuple[str, ...]:
+        inferred = () if target.names is None else (n for path, n in target.names.of.items() if path != PARENT)
+        return (*(column.name for column in target.columns), *inferred)
+
+    def _statement(self, target: Target, columns: tuple[str, ...], make: Callable[[], str]) -> str:
+        """A statement about some columns of a target, put together once."""
+        known = self._statements.get((target.table, columns))
+        if known is None:
+            known = self._statements[target.table, columns] = make()
+        return known
+
+    def _add_columns(self, target: Target) -> None:
+        if target.names is None:
+            return
+        name = target.projection.name
+        query = "SELECT count(*) FROM _column WHERE view = ? AND building = ?"
+        there = self._db.execute(query, (name, target.building)).fetchone()[0]
+        inferred = [each for each in target.names.of.items() if each[0] != PARENT]
+        for position, (path, column) in enumerate(inferred[there:], there):
+            self._db.execute(f"ALTER TABLE {quoted(target.table)} ADD COLUMN {quoted(column)} ANY")
+            self._db.execute(
+                "INSERT INTO _column (view, building, position, path, name) VALUES (?, ?, ?, ?, ?)",
+                (name, target.building, position, path, column),
+            )
+
+    def _close(self, target: Target, closes: Iterable[Close]) -> None:
+        table = quoted(target.table)
+        mine = _matching(target.projection.primary_key[:-1])
+        self._db.executemany(
+            f"UPDATE {table} SET valid_to = ?, valid_to_not_before = ?, until_seq = ?, until_sync = ? WHERE {mine} "
+            f"AND seq = (SELECT max(seq) FROM {table} WHERE {mine} AND seq < ?)",
+            [(*closing(each).values(), *each.key, *each.key, each.until_seq) for each in closes],
+        )
+
+    def row(self, target: Target, key: Key) -> Row | None:
+        """The row of a primary key, None where there is none."""
+        query = self._statement(target, (), lambda: _one_row(target))
+        cursor = self._db.execute(query, key)
+        found = cursor.fetchone()
+        return None if found is None else dict(zip((each[0] for each in cursor.description), found, strict=True))
+
+    def rows(self, name: str) -> Iterator[Row]:
+        """All rows of a view that is served, in the order of its primary key."""
+        cursor = self._db.execute(f"SELECT * FROM {quoted(name)} ORDER BY {_order(self._db, name)}")
+        names = [each[0] for each in cursor.description]
+        for values in cursor:
+            yield dict(zip(names, values, strict=True))
+
+    def values(self, target: Target, column: str) -> dict[Key, Stored]:
+        """The values of one column by primary key."""
+        key = ", ".join(map(quoted, target.projection.primary_key))
+        rows = self._db.execute(f"SELECT {quoted(column)}, {key} FROM {quoted(target.table)}")
+        return {tuple(row[1:]): row[0] for row in rows}
+
+    def count(self, name: str) -> int:
+        """How many rows a view that is served has."""
+        return int(self._db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0])
+
+    # -- copies
+
+    def copy(self, path: Path) -> None:
+        """Write a copy of the file, as of one moment."""
+        with files.explained(self.path), contextlib.closing(sqlite3.connect(path)) as copy:
+            self._db.backup(copy)
+
+    def compare(
+        self, other: Path | None
+    ) -> list[tuple[str, tuple[int, int, int, int], tuple[str, ...], tuple[str, ...]]]:
+        """How this file's views differ from another's (None: one without any), which it must be a successor of.
+
+        Of each: rows inserted, updated, deleted and the same; columns that came, and that went.
+        """
+        with files.explained(self.path):
+            place = ":memory:" if other is None else f"{other.absolute().as_uri()}?mode=ro"
+            self._db.execute("ATTACH ? AS before", (place,))
+            try:
+                after, before = (_tables(self._db, schema) for schema in ("main", "before"))
+                names = sorted({*after, *before})
+                return [comparison.compare(self._db, name, after.get(name), before.get(name)) for name in names]
+            finally:
+                self._db.execute("DETACH before")
+
+    # -- issues
+
+    def _note(self, target: Target, misfits: Iterable[Found]) -> None:
+        self._db.executemany(
+            "INSERT INTO _issue (view, building, source, category, key, path, message, count, seq, sync, observed_at, "
+            "payload) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + 1, "
+            "seq = excluded.seq, sync = excluded.sync, observed_at = excluded.observed_at, payload = excluded.payload "
+            "WHERE excluded.seq > seq",
+            [_issue_values(target, found) for found in misfits],
+        )
+
+    def issues(self, view: str | None = None) -> list[Issue]:
+        """What did not fit, of one view or all that are served; by view, then by entity."""
+        where, values = ("", ()) if view is None else ("AND view = ?", (view,))
+        with self.reading():
+            rows = self._db.execute(
+                "SELECT view, source, category, key, path, message, count, seq, sync, observed_at, payload "
+                f"FROM _issue WHERE NOT building {where} ORDER BY view, category, key, source, path, message",
+                values,
+            ).fetchall()
+        return [_issue(*row) for row in rows]
+
+    def issue_counts(self) -> dict[str, int]:
+        """How many issues each view that is served has."""
+        rows = self._db.execute("SELECT view, count(*) FROM _issue WHERE NOT building GROUP BY view")
+        return dict(rows.fetchall())
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it, whatever is in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _tables(db: sqlite3.Connection, schema: str) -> dict[str, list[tuple[str, int]]]:
+    """The tables of views that are served, each with its columns and their places in the primary key."""
+    query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table' AND name NOT GLOB '[_]*' ORDER BY name"
+    tables = [row[0] for row in db.execute(query) if not row[0].startswith("sqlite_")]
+    return {
+        name: [(row[1], row[5]) for row in db.execute(f"PRAGMA {schema}.table_info({quoted(name)})")] for name in tables
+    }
+
+
+def _one_row(target: Target) -> str:
+    return f"SELECT * FROM {quoted(target.table)} WHERE {_matching(target.projection.primary_key)}"
+
+
+def _insert(target: Target, columns: Sequence[str]) -> str:
+    names, places = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
+    return f"INSERT OR REPLACE INTO {quoted(target.table)} ({names}) VALUES ({places})"
+
+
+def _matching(columns: Iterable[str]) -> str:
+    return " AND ".join(f"{quoted(column)} = ?" for column in columns)
+
+
+def _order(db: sqlite3.Connection, table: str) -> str:
+    info = db.execute(f"PRAGMA table_info({quoted(table)})").fetchall()
+    keys = sorted((row[5], row[1]) for row in info if row[5])
+    return ", ".join(quoted(name) for _, name in keys)
+
+
+def _by_columns(sets: Mapping[Key, Row]) -> dict[tuple[str, ...], list[list[Any]]]:
+    found: dict[tuple[str, ...], list[list[Any]]] = {}
+    for key, row in sets.items():
+        found.setdefault(tuple(row), []).append([*row.values(), *key])
+    return found
+
+
+def _names(projection: Projection[Any]) -> Names:
+    kept = (column.name for column in KEPT[projection.shape])
+    names = Names.without((*projection.identity, *kept))
+    names.put(PARENT, "parent")
+    for path, name in projection.named or ():
+        names.put(path, name)
+    return names
+
+
+def _create(target: Target) -> str:
+    columns = [f"{quoted(each.name)} {each.type}{'' if each.nullable else ' NOT NULL'}" for each in target.columns]
+    key = ", ".join(map(quoted, target.projection.primary_key))
+    return f"CREATE TABLE {quoted(target.table)} ({', '.join(columns)}, PRIMARY KEY ({key})) STRICT"
+
+
+def _issue_values(target: Target, found: Found) -> tuple[Any, ...]:
+    subject, event = found.subject, found.event
+    return (
+        target.projection.name,
+        target.building,
+        subject.source,
+        subject.category,
+        subject.key,
+        found.misfit.path,
+        found.misfit.message,
+        event.seq,
+        event.sync,
+        to_ms(event.observed_at),
+        event.hash,
+    )
+
+
+def _issue(  # noqa: PLR0913, PLR0917  # the columns, as they are asked for
+    view: str,
+    source: str,
+    category: str,
+    key: str,
+    path: str,
+    message: str,
+    count: int,
+    seq: int,
+    sync: int,
+    at: int,
+    payload: str,
+) -> Issue:
+    return Issue(view, source, category, key, path, message, count, seq, sync, from_ms(at), payload)
+
+
+def _standing(row: Sequence[Any]) -> Standing:
+    name, building, version, fingerprint, shape, generation, log_generation, entry, seq, root, at = row
+    cursor = Cursor(log_generation, entry, seq)
+    observed_at = None if at is None else from_ms(at)
+    return Standing(name, bool(building), version, fingerprint, shape, generation, cursor, root, observed_at)
