@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -28,6 +28,13 @@ sources = ["openrouter"]
 # webhook = "${ORLOG_WEBHOOK}"    # from the environment
 # changes = [{ category = "openrouter.model", key = "openai/*", path = "/pricing/prompt" }]
 # alerts = true
+
+# Views: your own projections, columns by name in place of one for each field, what is noise in `changes`.
+# [project]
+# modules = ["views.py"]
+# columns = { outage = { area = "/regionName", affected = "/estCustAffected" } }
+# noise = { "openrouter.model" = { sets = ["/supported_parameters"], ignore = ["/description"] } }
+# without = ["endpoint_telemetry_history"]    # views that are not to be made
 """
 
 _HINT: Final = "correct the file, or remove it for `orlog init` to make anew"
@@ -57,11 +64,21 @@ class Notify(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout: str | None = None
 
 
+class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[project]` table. `columns` and `noise` are by category; what `noise` says projector reads."""
+
+    modules: tuple[str, ...] = ()
+    columns: dict[str, dict[str, str]] = {}
+    noise: dict[str, dict[str, Any]] = {}
+    without: frozenset[str] = frozenset()
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `orlog.toml` says."""
 
     sources: tuple[str, ...] = ()
     notify: tuple[Notify, ...] = ()
+    project: Project = Project()
 
 
 class _Wrong(Exception):

@@ -71,6 +71,7 @@ def explain(error: BaseException) -> tuple[str, str, int]:
         isinstance(error, Failure)
         or _is(error, "eventstore", "EventStoreError")
         or _is(error, "collector", "CollectorError")
+        or _is(error, "projector", "ProjectorError")
     ):
         code = DAMAGE if _is(error, "eventstore", "Damaged") else ERROR
         return str(error), getattr(error, "hint", ""), code

@@ -25,6 +25,8 @@ COMMANDS: Final = {
     "diff": "cli.commands.diff:diff",
     "blame": "cli.commands.blame:blame",
     "history": "cli.commands.history:history",
+    "query": "cli.commands.query:query",
+    "project": "cli.commands.project:project",
     "status": "cli.commands.status:status",
     "metrics": "cli.commands.metrics:metrics",
     "syncs": "cli.commands.syncs:syncs",

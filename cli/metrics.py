@@ -21,6 +21,8 @@ from eventstore import Cause, Disk, Record
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
+    from projector import ViewStatus
+
 
 class Facts(msgspec.Struct, frozen=True):
     """All that metrics are made of. `endings` counts syncs by resource and by how the whole sync ended."""
@@ -29,6 +31,7 @@ class Facts(msgspec.Struct, frozen=True):
     endings: Mapping[tuple[str, str], int] = {}
     reports: tuple[SyncReport, ...] = ()
     disk: Disk | None = None
+    views: tuple[ViewStatus, ...] = ()
 
 
 def exposition(facts: Facts) -> bytes:
@@ -64,6 +67,7 @@ class _Collector:
         yield from _record(self._facts)
         yield from _resources(self._facts)
         yield from _reports(self._facts.reports)
+        yield from _views(self._facts.views)
 
 
 def _record(facts: Facts) -> Iterator[Metric]:
@@ -133,6 +137,23 @@ def _reports(reports: Iterable[SyncReport]) -> Iterator[Metric]:
     for host, seconds in sorted(durations.items()):
         took.add_metric([host], len(seconds), sum(seconds))
     yield took
+
+
+def _views(views: Iterable[ViewStatus]) -> Iterator[Metric]:
+    from prometheus_client.metrics_core import GaugeMetricFamily
+
+    rows = GaugeMetricFamily("orlog_view_rows", "Rows of a view", labels=["view"])
+    events = GaugeMetricFamily("orlog_view_lag_events", "Events that a view has not taken up yet", labels=["view"])
+    seconds = GaugeMetricFamily("orlog_view_lag_seconds", "How far a view is behind the log's end", labels=["view"])
+    stale = GaugeMetricFamily("orlog_view_stale", "1 where a view is to be built anew", labels=["view"])
+    issues = GaugeMetricFamily("orlog_view_issues", "What did not fit a view", labels=["view"])
+    for each in views:
+        rows.add_metric([each.name], each.rows)
+        events.add_metric([each.name], each.lag_events)
+        seconds.add_metric([each.name], each.lag_seconds)
+        stale.add_metric([each.name], each.stale is not None)
+        issues.add_metric([each.name], each.issues)
+    yield from (rows, events, seconds, stale, issues)
 
 
 _COUNTERS = {

@@ -18,6 +18,7 @@ import click
 
 from cli import output
 from cli.lazy import Command
+from cli.options import Format
 from cli.terminal import progress
 from cli.text import counted, grouped, printable, sized, stamp
 
@@ -31,6 +32,14 @@ DAYS: Final = 90
 SHOWN: Final = 8  # lines of each list
 PATHS: Final = 2  # of a patch
 READS: Final = 200
+
+FALLEN: Final = """
+SELECT model, first.per_million AS was, last.per_million AS "is", last.valid_from AS since
+FROM prices AS last JOIN prices AS first USING (model, category, key, kind)
+WHERE kind = 'prompt' AND category = 'model' AND last.valid_to IS NULL AND last.per_million > 0
+  AND first.seq = (SELECT min(seq) FROM prices WHERE key = last.key AND category = 'model' AND kind = 'prompt')
+ORDER BY last.per_million / first.per_million LIMIT 5
+"""
 
 
 @click.command(cls=Command, examples=["orlog demo"], short_help="Take a tour on generated data, without a network.")
@@ -64,6 +73,7 @@ def _tour(record: Record, played: Played, took: float, place: Path) -> Iterator[
     yield from _one(record)
     yield from _sizes(record)
     yield from _times(record)
+    yield from _views(place)
     yield ""
     yield "Try it yourself:"
     yield f"  export ORLOG_DATA={shlex.quote(str(place))}"
@@ -75,6 +85,8 @@ def _tour(record: Record, played: Played, took: float, place: Path) -> Iterator[
         f"log model {entity.key} --newest-first",
         f"blame model {entity.key}",
         f"history model {entity.key} /pricing/prompt",
+        "project status",
+        'query "SELECT day, key, uptime_average FROM endpoint_stats_daily ORDER BY day DESC, 3 LIMIT 7"',
         "verify --deep",
     ):
         yield f"  {_program()} {words}"
@@ -154,6 +166,21 @@ def _times(record: Record) -> Iterator[str]:
     catalogue = _median_ms(lambda at: [s.document for s in record.log.catalogue("model", at=at).values()], instants)
     one = _median_ms(lambda at: record.log.state(entity, at=at), instants)
     yield f"Times, median of {READS} random instants: the whole catalogue {catalogue:.1f} ms, one model {one:.2f} ms"
+
+
+def _views(place: Path) -> Iterator[str]:
+    from cli import projecting
+    from cli.render.views import found
+    from projector import VIEWS_FILE, Query
+
+    began = time.perf_counter()
+    ran = projecting.run(place)
+    took = time.perf_counter() - began
+    yield ""
+    yield f"{counted(len(ran), 'view')} for SQL, built from the log in {took:.1f} s. Whose prices fell furthest:"
+    with Query(place / VIEWS_FILE, FALLEN) as query:
+        lines = found(query.columns, query.rows(), Format.TABLE)
+        yield from (f"  {line.decode().rstrip()}" for line in lines)
 
 
 def _median_ms(read: Callable[[datetime], object], instants: list[datetime]) -> float:

@@ -20,10 +20,11 @@ def metrics() -> None:
     """Print what is recorded and how it stands as metrics, in the text format of Prometheus.
 
     Syncs by how they ended, requests, bytes and seconds by resource and host, live entities by category, the time of
-    each resource's last complete listing, the size of the record, and 1 for each alert that stands: all of it read from
-    the record. For node_exporter, write it to a file in its textfile directory, and move it there whole.
+    each resource's last complete listing, the size of the record, 1 for each alert that stands, and how far each view
+    is behind: all of it read from the data directory. For node_exporter, write it to a file in its textfile directory,
+    and move it there whole.
     """
-    from cli import overview
+    from cli import overview, projecting
     from cli.metrics import Facts, endings, exposition, reports
     from eventstore import disk_of
 
@@ -31,5 +32,6 @@ def metrics() -> None:
     watched = overview.watched(directory)
     with options.open_record() as record, record.snapshot():
         seen = overview.overview(record, watched, now=datetime.now(UTC))
-        facts = Facts(seen, endings(record), reports(record), disk_of(directory))
+        views = projecting.for_metrics(directory, record)
+        facts = Facts(seen, endings(record), reports(record), disk_of(directory), views)
     output.write([exposition(facts)])

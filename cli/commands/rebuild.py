@@ -28,9 +28,14 @@ def rebuild_log(format_: Format) -> None:
     """
     from cli.render import forms, work
     from collector import rebuild_log as rebuild_record
+    from projector import VIEWS_FILE
 
     with options.open_record(write=True, make=False) as record, progress.bar() as bar:
         rebuilt = rebuild_record(record, now=datetime.now(UTC), progress=bar)
     output.note(work.rebuilt(rebuilt))
+    if (options.data_directory() / VIEWS_FILE).exists():
+        output.note(
+            "the views are of the log before: `orlog project run` builds them anew, beside those that are served"
+        )
     if format_ is not Format.TABLE:
         output.write(forms.one(rebuilt))

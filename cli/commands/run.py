@@ -29,13 +29,13 @@ def run(log_form: LogForm) -> None:
 
     What is due follows from the record: it may be stopped and started at any time. Resources are spread, what was
     missed in a sleep is made good within a minute, what fails is asked sooner at first, a host that is gone hardly at
-    all. Edits of orlog.toml and of source files are taken up; a broken one is logged, and changes nothing. Other
-    commands work beside it.
+    all. After each sync the views are brought up. Edits of orlog.toml and of source files are taken up; a broken one is
+    logged, and changes nothing. Other commands work beside it.
 
     SIGTERM and SIGINT end it within seconds: a sync that goes on stops asking, and what has arrived is recorded. A
     second signal ends it at once. What happens is told on stderr and in orlog.log; stdout stays empty.
     """
-    from cli import asking, logs, service
+    from cli import asking, logs, projecting, service
     from collector import Runner, SystemClock, Task, narrator
 
     directory = options.data_directory()
@@ -50,7 +50,11 @@ def run(log_form: LogForm) -> None:
             work.sync,
             clock=SystemClock(ending.wait),
             log=narrator(),
-            tasks=[Task("notices", telling.round), Task("notices meanwhile", telling.round, every=TOLD_EVERY)],
+            tasks=[
+                Task("views", projecting.Keeping(directory).round),
+                Task("notices", telling.round),
+                Task("notices meanwhile", telling.round, every=TOLD_EVERY),
+            ],
             changed=watching.changed,
         ).run()
         narrator().info("stopped")
