@@ -54,8 +54,9 @@ docs: .cache/docs/env/.locked  ## the documentation as pages, in .cache/docs/htm
 		--fail-on-warning --quiet docs .cache/docs/html
 	@echo "open $(CURDIR)/.cache/docs/html/index.html"
 
-reference: setup  ## write docs/reference.md anew, from the help of the commands
+reference: setup  ## write docs/reference.md and docs/views.md anew, from the help of the commands and the projections
 	$(VENV)/bin/python -m docs.reference
+	$(VENV)/bin/python -m docs.views
 
 faults: setup  ## play each way in which an API can misbehave, and write docs/faults.md anew
 	$(VENV)/bin/python -m docs.faults

@@ -55,7 +55,9 @@ class Stats(msgspec.Struct, frozen=True):
 
 
 class Day(msgspec.Struct, frozen=True):
-    """The same in one day (UTC), of `samples` observations that were news, `down` of them with a status below 0.
+    """How an endpoint was doing in one day (UTC).
+
+    Of `samples` observations that were news, `down` had a status below 0.
 
     Averages are of those that said anything, each of the same weight.
     """

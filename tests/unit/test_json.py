@@ -85,10 +85,27 @@ RUNS = {
     "orlog issues": ["issues"],
     "orlog response --headers": ["response --headers 1", "response --headers 6"],
     "orlog sources": ["sources"],
+    "orlog project status": ["project status"],
+    "orlog project run --dry-run": ["project run --dry-run"],
+    "orlog project run": ["project run", "project rebuild thing"],
+    "orlog project issues": ["project issues"],
     "orlog roots": ["roots"],
     "orlog rebuild log": ["rebuild log"],
     "orlog verify": ["verify --deep"],
 }
+
+
+VIEWS = """
+import msgspec
+from projector import table
+
+class Thing(msgspec.Struct):
+    n: str | None = None
+
+@table("own", version=1, reads="thing", document=Thing, row=Thing)
+def own(subject, thing):
+    yield thing
+"""
 
 
 class Api:
@@ -169,7 +186,9 @@ def make(folder: Path) -> None:
     with Record.open(folder / "data", write=True) as record:
         for day in range(3):
             fail(record, resolve(str(folder / "other.toml")), datetime(2024, 1, 1 + day, tzinfo=UTC))
-    (folder / "data" / "orlog.toml").write_text('sources = ["openrouter"]\n', encoding="utf-8")
+    (folder / "data" / "views.py").write_text(VIEWS, encoding="utf-8")
+    said = 'sources = ["openrouter"]\n[project]\nmodules = ["views.py"]\n'
+    (folder / "data" / "orlog.toml").write_text(said, encoding="utf-8")
 
 
 def fail(record: Record, resource: Resource, at: datetime) -> None:

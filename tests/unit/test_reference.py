@@ -1,4 +1,4 @@
-"""The page of all commands is what `make reference` writes now."""
+"""The pages of all commands and of all views are what `make reference` writes now."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import click
 import pytest
 
 from cli.main import program
-from docs import reference
+from docs import reference, views
+from projector.views.combined import COMBINED
 
 
 def test_the_page_of_commands_is_not_stale() -> None:
@@ -26,3 +27,14 @@ def test_the_page_does_not_depend_on_the_terminal_it_is_written_on(monkeypatch: 
     before = reference.page()
     monkeypatch.setenv("COLUMNS", width)
     assert reference.page() == before
+
+
+def test_the_page_of_views_is_not_stale() -> None:
+    written = views.PAGE.read_text(encoding="utf-8")
+    assert written == views.page(), "docs/views.md is stale: `make reference` writes it anew"
+
+
+def test_every_view_that_sql_makes_has_its_section() -> None:
+    page = views.page()
+    for each in COMBINED:
+        assert f"\n## {each.name}\n" in page
