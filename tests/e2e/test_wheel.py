@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("cli", "collector", "eventstore")
+PACKAGES = ("cli", "collector", "eventstore", "projector")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,8 @@ import contextlib
 import io
 import re
 import shlex
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +20,8 @@ from cli.main import program
 from collector import World, play
 from eventstore import Record
 
-PAGE = (Path(__file__).parents[2] / "docs" / "projections.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "projections.md").read_text(encoding="utf-8")
 STORY = "When upstream renames a field"
 
 
@@ -107,3 +110,15 @@ def test_the_library_s_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_page_lists_every_name_that_projector_offers_once() -> None:
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section("From Python"), re.MULTILINE)
     assert sorted(name for row in rows for name in re.findall(r"\w+", row)) == sorted(projector.__all__)
+
+
+def test_a_type_checker_follows_a_view(tmp_path: Path) -> None:
+    (_, right), _ = blocks(section("Views of your own"))
+    wrong = right.replace("Iterator[Shelf]", "Iterator[Product]").replace("Shelf(said.name, said.price)", "said")
+    assert wrong != right
+    for name, text in (("right", right), ("wrong", wrong)):
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", str(tmp_path / "right.py"), str(tmp_path / "wrong.py")]
+    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "right.py" not in checked.stdout
+    assert re.search(r"wrong\.py:\d+: error: .*Iterable\[Shelf \| Misfit\]", checked.stdout), checked.stdout
