@@ -150,7 +150,8 @@ def _views(views: Iterable[ViewStatus]) -> Iterator[Metric]:
     for each in views:
         rows.add_metric([each.name], each.rows)
         events.add_metric([each.name], each.lag_events)
-        seconds.add_metric([each.name], each.lag_seconds)
+        if each.lag_seconds is not None:
+            seconds.add_metric([each.name], each.lag_seconds)
         stale.add_metric([each.name], each.stale is not None)
         issues.add_metric([each.name], each.issues)
     yield from (rows, events, seconds, stale, issues)

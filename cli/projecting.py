@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -39,15 +39,28 @@ from projector import (
 NOTED_EVERY: Final = 0.5  # seconds between two words on how fast it goes
 
 
+class Stand(NamedTuple):
+    """How views stand, the SQL views that are made of them, and what orlog.toml says in vain."""
+
+    views: list[ViewStatus]
+    joined: list[str]
+    unheeded: list[str]
+
+
 def catalogue(directory: Path) -> Catalogue:
     """The views of a data directory. Raises `Failure`, `NoModule`, `BadProjection`."""
     said = config.read(directory).project
-    try:
-        noise = msgspec.convert(said.noise, dict[str, Noise])
-    except msgspec.ValidationError as error:
-        raise Failure(f"{directory / config.FILE}: project.noise: {error}", hint="correct the file") from None
+    noise = {category: _noise(directory, category, each) for category, each in said.noise.items()}
     settings = Settings(columns=said.columns, noise=noise, without=said.without)
     return Catalogue(settings, load_modules(said.modules, directory))
+
+
+def _noise(directory: Path, category: str, said: Mapping[str, Any]) -> Noise:
+    try:
+        return msgspec.convert(said, Noise)
+    except msgspec.ValidationError as error:
+        message = f"{directory / config.FILE}: project.noise of {category}: {error}"
+        raise Failure(message, hint="it takes `ignore`, `sets` and `keyed`") from None
 
 
 def run(
@@ -86,14 +99,34 @@ def rehearse(
             runner.run(stale=stale)
         else:
             runner.rebuild(names)
-        return dry.differences()
+        return [each for each in dry.differences() if not names or each.view in names]
 
 
-def standing(directory: Path) -> list[ViewStatus]:
+def standing(directory: Path) -> Stand:
     """How each view stands. Raises errors of eventstore and projector."""
     views = catalogue(directory)
     with Record.open(directory) as record, _store(directory) as store:
-        return status(record, store, views)
+        found = status(record, store, views)
+        joined = views.combined(each.name for each in found if each.generation)
+        return Stand(found, sorted(joined), list(_unheeded(directory, record)))
+
+
+def _unheeded(directory: Path, record: Record) -> Iterator[str]:
+    """What `[project]` says of categories and views that the record has not: mistyped, most likely."""
+    said = config.read(directory).project
+    categories = record.log.categories()
+    names, addresses = {each.name for each in categories}, {each.address for each in categories}
+    every = Catalogue(own=load_modules(said.modules, directory))
+    tables = every.projections(record.log)
+    made = {*tables, *every.combined(tables)}
+    for where, named, known in (
+        ("columns", said.columns, names),
+        ("noise", said.noise, names | addresses),
+        ("without", said.without, made),
+    ):
+        for each in sorted(set(named) - known):
+            what = "view" if where == "without" else "category"
+            yield f"project.{where} names {each}, and there is no such {what}"
 
 
 def for_metrics(directory: Path, record: Record) -> tuple[ViewStatus, ...]:
@@ -123,10 +156,12 @@ def bring_up(directory: Path) -> None:
         if needed:
             with progress.bar() as bar:
                 run(directory, bar=bar)
-    except ProjectorError as error:
+    except (ProjectorError, Failure) as error:
         if not (directory / VIEWS_FILE).exists():
             raise
         output.note(f"the views are as they were last brought up: {error}")
+        if error.hint:
+            output.note(f"hint: {error.hint}")
 
 
 class Keeping:
@@ -179,7 +214,8 @@ class _Rated:
     def start(self, total: int, what: str) -> None:
         self._began = self._noted = time.monotonic()
         self._done = 0
-        self._bar.start(total, what)
+        if total:
+            self._bar.start(total, what)
 
     def advance(self, done: int = 1) -> None:
         self._done += done

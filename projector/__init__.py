@@ -28,11 +28,11 @@ from projector.issues import Issue
 from projector.modules import load as load_modules
 from projector.noise import Noise
 from projector.outputs import Difference, DryRun, JsonLines, Output
+from projector.overview import behind, status
 from projector.projection import Projection, history, periods, table
 from projector.query import Query
 from projector.runner import Ran, Runner
 from projector.standing import ViewStatus, Why
-from projector.status import behind, status
 from projector.store import FILE as VIEWS_FILE
 from projector.store import Store
 from projector.subject import Misfit, Subject

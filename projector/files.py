@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from eventstore import RecordBusy, WriterLock, open_sqlite
+from eventstore import ReadOnlyRecord, RecordBusy, WriterLock, open_sqlite
 from projector.errors import NoViews, ProjectorError, ViewsBusy, ViewsFull, ViewsUnusable
 
 _FULL: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
@@ -24,6 +24,8 @@ def lock(path: Path) -> WriterLock:
     except RecordBusy as busy:
         message = f"the views are being written by {busy.holder}"
         raise ViewsBusy(message, holder=busy.holder) from None
+    except ReadOnlyRecord as error:
+        raise ViewsUnusable(str(error), hint="") from None
     except OSError as error:
         raise ViewsUnusable(f"{path.parent} cannot be written: {error.strerror or error}", hint="") from None
     return found

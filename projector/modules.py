@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -36,12 +37,12 @@ def _imported(name: str) -> ModuleType:
         return importlib.import_module(name)
     except BadProjection:
         raise
-    except Exception as error:  # it is somebody else's module
+    except (Exception, SystemExit) as error:  # it is somebody else's module
         raise NoModule(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _from_file(path: Path) -> ModuleType:
-    name = f"{_PREFIX}{path.stem}"
+    name = f"{_PREFIX}{path.stem}_{zlib.crc32(bytes(path.absolute())):08x}"  # files of one name in several folders
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise NoModule(f"there is no file {path}")
@@ -51,6 +52,6 @@ def _from_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except BadProjection:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise NoModule(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module

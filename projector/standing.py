@@ -27,7 +27,7 @@ class ViewStatus(msgspec.Struct, frozen=True):
     """How a view stands: up to which event it is served, how far behind the head, and whether that may go on.
 
     `stale` says why it is to be built anew, None where it goes on; `building` up to which event its next generation is
-    filled. `rows` and `issues` are counted. The lag is in events, and in seconds between what is served and the head.
+    filled. `rows` and `issues` are counted. The lag is in events, and in seconds between what is served and the head (None where nothing is).
     """
 
     name: str
@@ -37,7 +37,7 @@ class ViewStatus(msgspec.Struct, frozen=True):
     seq: int
     observed_at: datetime | None
     lag_events: int
-    lag_seconds: float
+    lag_seconds: float | None
     stale: Why | None
     building: int | None
     rows: int

@@ -43,12 +43,13 @@ def status(format_: Format) -> None:
     from cli import projecting
     from cli.render import forms, views
 
-    found = projecting.standing(options.data_directory())
-    output.show(
-        views.standing(found, output.paper()) if format_ is Format.TABLE else forms.rows(found, format_), format_
-    )
-    for advice in views.advice(found) if format_ is Format.TABLE else ():
-        output.note(f"hint: {advice}")
+    stand = projecting.standing(options.data_directory())
+    if format_ is not Format.TABLE:
+        output.write(forms.rows(stand.views, format_))
+        return
+    output.show(views.standing(stand.views, output.paper()), format_)
+    for advice in views.advice(stand):
+        output.note(advice)
 
 
 @project.command(
@@ -120,10 +121,10 @@ def rebuild(
     from cli.terminal import progress
 
     directory = options.data_directory()
+    if dry_run and (at is not None or file is not None):
+        raise click.UsageError("--dry-run is about what is served, which --at and --output leave alone")
     if at is not None and file is None:
         raise click.UsageError("--at needs --output FILE: what is served is always of now")
-    if dry_run and file is not None:
-        raise click.UsageError("--dry-run writes nothing, so --output has nothing to get")
     with progress.bar() as bar:
         found: list[Difference] = []
         done: list[Ran] | None = None

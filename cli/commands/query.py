@@ -24,7 +24,13 @@ SECONDS: Final = 30.0
 )
 @click.argument("sql", metavar="SQL")
 @click.option(
-    "--param", "-p", "parameters", nargs=2, multiple=True, metavar="NAME VALUE", help="What :NAME stands for, as text."
+    "--param",
+    "-p",
+    "parameters",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="What :NAME stands for, as text; CAST(:NAME AS REAL) is a number.",
 )
 @click.option(
     "--timeout",
@@ -40,9 +46,10 @@ SECONDS: Final = 30.0
 def query(sql: str, parameters: tuple[tuple[str, str], ...], *, timeout: float, as_is: bool, format_: Format) -> None:
     """Run one SELECT over the views, for reading only; - reads it from stdin.
 
-    Views that are behind the record are brought up first. `SELECT name, sql FROM sqlite_master` shows which there are;
-    the cookbook of the docs has what is usually asked. In a table long values are cut; the other formats have them
-    whole.
+    Views that are behind the record are brought up first. `orlog project status` lists them, `SELECT name FROM
+    pragma_table_info('VIEW')` the columns of one; the cookbook of the docs has what is usually asked. In a table long
+    values are cut, and rows that are too wide for the terminal stand value below value; the other formats have all of
+    it.
     """
     from cli import projecting
     from cli.render import views

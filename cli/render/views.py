@@ -5,74 +5,101 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.options import Format
 from cli.render import forms
 from cli.terminal.paper import PLAIN, Paper, head
-from cli.terminal.values import moment
+from cli.terminal.values import lasting, moment
 from cli.text import counted, fits, grouped, padding, printable, width
 
 if TYPE_CHECKING:
+    from cli.projecting import Stand
     from projector import Difference, Issue, Ran, ViewStatus
 
 CELL: Final = 60  # cells of a value in a table; the other formats have it whole
 MOST: Final = 10_000  # rows in a table: it is laid out when all are there
 CUT: Final = "…"
+GAP: Final = "  "
+_BREAKS: Final = re.compile(r"[\t\n\r]+")  # prose has them: a cell is one line
 
-_WHY: Final = {
+_STALE: Final = {
     "missing": "not built yet",
     "version": "stale: another version",
     "rows": "stale: other columns",
     "log": "stale: the log was rebuilt",
 }
+_BUILT: Final = {
+    "missing": "built",
+    "version": "built anew, for it is another version,",
+    "rows": "built anew, for the columns are others,",
+    "log": "built anew, for the log was rebuilt,",
+    "asked": "built anew",
+}
 
 
 def standing(found: Sequence[ViewStatus], paper: Paper = PLAIN) -> Iterator[bytes]:
     """A line for each view."""
-    header = ("VIEW", "SHAPE", "ROWS", "UP TO", "BEHIND", "ISSUES", "VERSION", "")
+    header = ("VIEW", "ROWS", "UP TO", "BEHIND", "ISSUES", "VERSION")
     lines = (
         (
             each.name,
-            each.shape,
             grouped(each.rows),
             "-" if each.observed_at is None else moment(each.observed_at),
-            counted(each.lag_events, "event") if each.lag_events else "-",
+            _behind(each),
             grouped(each.issues) if each.issues else "-",
-            str(each.version),
-            _state(each),
+            ", ".join([str(each.version), *_state(each)]),
         )
         for each in found
     )
     return forms.table(header, lines, paper)
 
 
-def _state(each: ViewStatus) -> str:
-    state = "" if each.stale is None else _WHY.get(each.stale.value, each.stale.value)
+def _behind(each: ViewStatus) -> str:
+    if not each.lag_events:
+        return "-"
+    events = counted(each.lag_events, "event")
+    length = timedelta(seconds=int(each.lag_seconds or 0))
+    return f"{events}, {lasting(length)}" if length else events
+
+
+def _state(each: ViewStatus) -> Iterator[str]:
+    if each.stale is not None:
+        yield _STALE.get(each.stale.value, each.stale.value)
     if each.building is not None:
-        state = f"{state}, being built (@{each.building})".removeprefix(", ")
-    return state
+        yield f"being built (@{each.building})"
 
 
-def advice(found: Sequence[ViewStatus]) -> Iterator[str]:
-    """What should be done about views, if anything."""
-    if any(each.stale is not None or each.lag_events for each in found):
-        yield "`orlog project run` brings all views up to the record"
-    if any(each.issues for each in found):
-        yield "`orlog project issues` lists what did not fit"
+def advice(stand: Stand) -> Iterator[str]:
+    """What else there is to know of views, and what should be done about them."""
+    if stand.joined:
+        yield f"SQL views of these, to be asked like them: {', '.join(stand.joined)}"
+    for said in stand.unheeded:
+        yield f"orlog.toml: {said}"
+    if any(each.stale is not None or each.lag_events for each in stand.views):
+        yield "hint: `orlog project run` brings all views up to the record"
+    if any(each.issues for each in stand.views):
+        yield "hint: `orlog project issues` lists what did not fit"
 
 
 def ran(done: Sequence[Ran]) -> Iterator[str]:
     """What was done to views, line by line."""
-    rebuilt = [each for each in done if each.rebuilt is not None]
-    for each in rebuilt:
-        yield f"built {each.view}: {counted(each.rows.inserted + each.rows.updated + each.rows.deleted, 'write')}"
+    for why, words in _BUILT.items():
+        built = [each for each in done if each.rebuilt is not None and each.rebuilt.value == why]
+        if built:
+            events = counted(max(each.events for each in built), "event")
+            names = ", ".join(sorted(each.view for each in built))
+            yield f"{words} of {events}: {names}"
     followed = [each for each in done if each.rebuilt is None]
-    events = max((each.events for each in followed), default=0)
     if followed:
-        news = f"{counted(events, 'event')} were new" if events != 1 else "1 event was new"
-        yield f"brought up {counted(len(followed), 'view')}: {news if events else 'nothing was new'}"
+        new = max(each.events for each in followed)
+        news = f"{counted(new, 'event was', 'events were')} new" if new else "nothing was new"
+        yield f"brought up {counted(len(followed), 'view')}: {news}"
+    if not done:
+        yield "all views were left as they are"
     if misfits := sum(each.issues for each in done):
         yield f"{counted(misfits, 'value')} did not fit: `orlog project issues` lists them"
 
@@ -119,7 +146,7 @@ def found(
     if format_ is Format.CSV:
         return _csv(columns, rows)
     names = _distinct(columns)
-    return forms.rows((dict(zip(names, row, strict=True)) for row in rows), format_)
+    return forms.rows((dict(zip(names, map(_spelled, row), strict=True)) for row in rows), format_)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
@@ -128,32 +155,64 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[byte
     for row in itertools.chain([columns], rows):
         line.seek(0)
         line.truncate()
-        writer.writerow(row)
+        writer.writerow(map(_spelled, row))
         yield line.getvalue().encode()
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]], paper: Paper) -> Iterator[bytes]:
-    """Numbers stand to the right; nothing stands for null."""
+    """Numbers stand to the right; nothing stands for null. What is wider than a terminal is shown row by row."""
     rest = iter(rows)
     taken = list(itertools.islice(rest, MOST))
-    numeric = [all(isinstance(row[place], int | float | None) for row in taken) for place in range(len(columns))]
-    cells = [[_cell(value) for value in row] for row in taken]
     header = [printable(name) for name in columns]
+    cells = [[_cell(value, CELL) for value in row] for row in taken]
     widths = [max(width(cell) for cell in column) for column in zip(header, *cells, strict=True)]
-    for number, line in enumerate([header, *cells]):
-        padded = (
-            padding(cell, room) + cell if right and number else cell + padding(cell, room)
-            for cell, room, right in zip(line, widths, numeric, strict=True)
-        )
-        text = "  ".join(padded).rstrip()
-        yield f"{text if number else paper.bold(text)}\n".encode()
+    if paper.width is None or sum(widths) + len(GAP) * (len(widths) - 1) <= paper.width:
+        numeric = [all(isinstance(row[place], int | float | None) for row in taken) for place in range(len(columns))]
+        yield from _lines(header, cells, widths, numeric, paper)
+    else:
+        yield from _records(header, taken, paper.width, paper)
     if next(rest, None) is not None:
         yield f"{CUT} more than {grouped(MOST)} rows: --format csv or jsonl has them all\n".encode()
 
 
-def _cell(value: Any) -> str:
-    text = "" if value is None else f"{value:.15g}" if isinstance(value, float) else printable(str(value))
-    return text if fits(text, CELL) else head(text, CELL - 1) + CUT
+def _lines(
+    header: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    widths: Sequence[int],
+    right: Sequence[bool],
+    paper: Paper,
+) -> Iterator[bytes]:
+    for number, line in enumerate([header, *cells]):
+        padded = (
+            padding(cell, room) + cell if to_right else cell + padding(cell, room)
+            for cell, room, to_right in zip(line, widths, right, strict=True)
+        )
+        text = GAP.join(padded).rstrip()
+        yield f"{text if number else paper.bold(text)}\n".encode()
+
+
+def _records(header: Sequence[str], rows: Iterable[Sequence[Any]], cells: int, paper: Paper) -> Iterator[bytes]:
+    """A line for each value, and an empty one between two rows; values have what is left of the line, or `CELL`."""
+    longest = max(width(name) for name in header)
+    room = max(cells - longest - len(GAP), CELL if longest > cells // 2 else 1)
+    for number, row in enumerate(rows):
+        if number:
+            yield b"\n"
+        for name, value in zip(header, row, strict=True):
+            text = _cell(value, room)
+            gap = padding(name, longest) + GAP if text else ""
+            yield f"{paper.bold(name)}{gap}{text}\n".encode()
+
+
+def _cell(value: Any, cells: int) -> str:
+    text = f"{value:.15g}" if isinstance(value, float) else "" if value is None else str(_spelled(value))
+    text = printable(_BREAKS.sub(" ", text))
+    return text if fits(text, cells) else head(text, cells - 1) + CUT
+
+
+def _spelled(value: Any) -> Any:
+    """A value as CSV has it: bytes, which no view holds, in hexadecimal."""
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def _distinct(names: Sequence[str]) -> list[str]:

@@ -61,6 +61,10 @@ def orlog(*arguments: str | Path) -> Result:
         "log --since 2026-01-01",
         "diff model --from 2026-01-01",
         "response 1",
+        "project status",
+        "project run --dry-run",
+        "project run",
+        "project rebuild prices",
         "rebuild log",
     ],
 )
@@ -74,6 +78,13 @@ def test_reading_one_entity_asks_for_nothing(data: Path, reached: list[str], com
     with Record.open(data) as record:
         key = record.log.live_keys(MODEL)[0]
     assert (orlog("--data", data, command, MODEL, key).exit_code, reached) == (0, [])
+
+
+def test_reading_views_asks_for_nothing_whether_they_are_brought_up_or_not(data: Path, reached: list[str]) -> None:
+    for more in ([], ["--as-is"]):
+        result = orlog("--data", data, "query", "SELECT key FROM models", *more, "--format", "csv")
+        assert (result.exit_code, result.stdout.splitlines()[0], reached) == (0, "key", []), result.output
+    assert (orlog("--data", data, "project", "issues").exit_code, reached) == (0, [])
 
 
 def test_what_says_that_it_asks_does(tmp_path: Path, reached: list[str]) -> None:

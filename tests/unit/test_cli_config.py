@@ -148,9 +148,63 @@ def test_a_header_that_cannot_be_sent_is_said_with_its_place() -> None:
         told(f'[[notify]]\n{HOOK}headers = {{ "A B" = "x" }}')
 
 
-def test_the_example_in_the_template_can_be_read() -> None:
+def example(heading: str) -> str:
+    """What the template shows in comments, from a heading to the next empty line."""
     lines = [line.removeprefix("# ") for line in config.TEMPLATE.splitlines()]
-    text = "\n".join(lines[lines.index("[[notify]]") :])
-    (target,) = told(text, ORLOG_WEBHOOK="https://chat.example")
+    start = lines.index(heading)
+    return "\n".join(lines[start : [*lines, ""].index("", start)])
+
+
+def test_the_example_in_the_template_can_be_read() -> None:
+    (target,) = told(example("[[notify]]"), ORLOG_WEBHOOK="https://chat.example")
     assert target.alerts
     assert target.changes
+
+
+# -- views
+
+
+def project(text: str) -> config.Project:
+    return config.parse(f"[project]\n{text}".encode(), file="orlog.toml").project
+
+
+def test_views_are_read_as_they_are_said() -> None:
+    assert project("") == config.Project()
+    said = project("""
+        modules = ["views.py", "a_package.views"]
+        without = ["manifest"]
+        columns = { outage = { area = "/regionName" } }
+        noise = { "openrouter.model" = { sets = ["/a"], keyed = { "/b" = "id" } } }
+    """)
+    assert said == config.Project(
+        modules=("views.py", "a_package.views"),
+        columns={"outage": {"area": "/regionName"}},
+        noise={"openrouter.model": {"sets": ["/a"], "keyed": {"/b": "id"}}},
+        without=frozenset({"manifest"}),
+    )
+
+
+@pytest.mark.parametrize(
+    "text, wrong",
+    [
+        ("moduls = []", "project: Object contains unknown field `moduls`"),
+        ('modules = "views.py"', "project.modules: Expected `array`, got `str`"),
+        ("modules = [1]", r"project.modules\[0\]: Expected `str`, got `int`"),
+        ('columns = ["/a"]', "project.columns: Expected `object`, got `array`"),
+        ("columns = { outage = { area = 1 } }", "project.columns.*: Expected `str`, got `int`"),
+        ('noise = { model = "/a" }', "project.noise.*: Expected `object`, got `str`"),
+        ("without = [1]", "project.without.*: Expected `str`, got `int`"),
+    ],
+)
+def test_what_is_wrong_about_views_is_said_with_its_place(text: str, wrong: str) -> None:
+    with pytest.raises(Failure, match=rf"^orlog\.toml: {wrong}") as caught:
+        project(text)
+    assert caught.value.hint
+
+
+def test_the_views_in_the_template_can_be_read() -> None:
+    said = config.parse(example("[project]").encode(), file="orlog.toml").project
+    assert said.modules
+    assert said.columns
+    assert said.noise
+    assert said.without

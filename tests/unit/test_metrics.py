@@ -15,6 +15,7 @@ from cli.metrics import Facts, endings, exposition
 from cli.overview import overview
 from collector import ResourceReport, SyncReport
 from eventstore import Cause, Disk, Record, Request, Scope, Status
+from projector import ViewStatus, Why
 from tests.laying import MODELS, RULES, hour, lay_documents, new_record
 
 NOW = hour(10)
@@ -135,3 +136,75 @@ def test_the_command_prints_them(tmp_path: Path) -> None:
 
 def test_an_empty_record_has_metrics_too(record: Record) -> None:
     assert samples(exposition(Facts(overview(record, {}, now=datetime.now(UTC)))))["orlog_events",] == 0
+
+
+# -- views
+
+
+def view(name: str, **more: object) -> ViewStatus:
+    fields: dict[str, object] = {
+        "name": name,
+        "shape": "table",
+        "version": 1,
+        "generation": 1,
+        "seq": 7,
+        "observed_at": hour(1),
+        "lag_events": 0,
+        "lag_seconds": 0.0,
+        "stale": None,
+        "building": None,
+        "rows": 0,
+        "issues": 0,
+    }
+    return ViewStatus(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def test_each_view_is_told_by_how_it_stands(record: Record) -> None:
+    """P26: how far behind what is served is, for Prometheus."""
+    seen = overview(record, {}, now=NOW)
+    behind = view("prices", rows=9, lag_events=3, lag_seconds=60.5, stale=Why.VERSION, issues=2)
+    found = samples(exposition(Facts(seen, views=(view("models", rows=4), behind))))
+    assert {name[1:]: value for name, value in found.items() if name[0] == "orlog_view_rows"} == {
+        ("models",): 4,
+        ("prices",): 9,
+    }
+    assert (found["orlog_view_lag_events", "prices"], found["orlog_view_lag_events", "models"]) == (3, 0)
+    assert (found["orlog_view_lag_seconds", "prices"], found["orlog_view_lag_seconds", "models"]) == (60.5, 0)
+    assert (found["orlog_view_stale", "prices"], found["orlog_view_stale", "models"]) == (1, 0)
+    assert (found["orlog_view_issues", "prices"], found["orlog_view_issues", "models"]) == (2, 0)
+
+
+def test_how_late_a_view_is_that_was_never_made_is_not_told(record: Record) -> None:
+    missing = view("prices", generation=0, observed_at=None, lag_events=3, lag_seconds=None, stale=Why.MISSING)
+    found = samples(exposition(Facts(overview(record, {}, now=NOW), views=(missing,))))
+    assert (found["orlog_view_lag_events", "prices"], found["orlog_view_stale", "prices"]) == (3, 1)
+    assert ("orlog_view_lag_seconds", "prices") not in found
+
+
+def told(folder: Path) -> dict[tuple[str, ...], float]:
+    result = CliRunner().invoke(program, ["metrics", "--data", str(folder)])
+    assert (result.exit_code, result.stderr) == (0, "")
+    return samples(result.stdout_bytes)
+
+
+def test_the_command_tells_how_far_views_are_behind_and_brings_none_up(tmp_path: Path) -> None:
+    with Record.open(tmp_path, write=True) as record:
+        lay_documents(record, 1, {"a": {}, "b": {}})
+    assert (told(tmp_path)["orlog_view_stale", "model"], (tmp_path / "views.db").exists()) == (1, False)
+    assert CliRunner().invoke(program, ["--data", str(tmp_path), "project", "run"]).exit_code == 0
+    found = told(tmp_path)
+    assert (found["orlog_view_rows", "model"], found["orlog_view_lag_events", "model"]) == (2, 0)
+    with Record.open(tmp_path, write=True) as record:
+        lay_documents(record, 3, {"a": {}})
+    found = told(tmp_path)
+    assert (found["orlog_view_lag_events", "model"], found["orlog_view_lag_seconds", "model"]) == (1, 7200)
+
+
+@pytest.mark.parametrize("text", ['[project]\nmodules = ["nowhere.py"]\n', "[project]\nmoduls = []\n"])
+def test_where_views_cannot_be_told_the_rest_is(tmp_path: Path, text: str) -> None:
+    with Record.open(tmp_path, write=True) as record:
+        lay_documents(record, 1, {"a": {}})
+    (tmp_path / "orlog.toml").write_text(text, encoding="utf-8")
+    found = told(tmp_path)
+    assert found["orlog_events",] == 1
+    assert not [name for name in found if name[0].startswith("orlog_view_")]

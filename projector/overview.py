@@ -56,7 +56,7 @@ def _status(
     why = why_stale(served, projection, record.log)
     seq = 0 if served is None or why is Why.LOG else served.cursor.seq
     at = None if served is None else served.observed_at
-    lag = 0.0 if head.observed_at is None or at is None else max((head.observed_at - at).total_seconds(), 0.0)
+    lag = None if head.observed_at is None or at is None else max((head.observed_at - at).total_seconds(), 0.0)
     return ViewStatus(
         name=projection.name,
         shape=projection.shape.value,
