@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import msgspec
 
 from eventstore.errors import LogRebuilt
 from eventstore.log import EventLog
-from eventstore.model import Entry
+from eventstore.model import Entry, Event
 from eventstore.positions import Position
-from eventstore.walk import Change
+from eventstore.walk import Change, Walk
 
-BATCH_EVENTS: Final = 4096  # some 40 MB with the documents of a catalogue of models
+BATCH_EVENTS: Final = 8192  # some megabytes of text; what many events do to one row is written once in a batch
 BATCH_SYNCS: Final = 1024  # most syncs bring nothing: what is read of them is small
 REMEMBERED: Final = 8192  # entities whose document is at hand when their next event comes
 
@@ -29,11 +29,13 @@ class Cursor(msgspec.Struct, frozen=True):
 class Batch(msgspec.Struct, frozen=True):
     """Whole syncs, as entries of the chain, and the events that they made, in order; `cursor` is behind them.
 
-    `complete` where nothing was recorded after them when they were read.
+    `changes` are those events with their documents, to be gone through once: documents are made on the way, so that no
+    more of them are held than are used. `complete` where nothing was recorded after them when they were read.
     """
 
     entries: Sequence[Entry]
-    changes: Sequence[Change]
+    events: Sequence[Event]
+    changes: Iterable[Change]
     cursor: Cursor
     complete: bool
 
@@ -59,11 +61,13 @@ class Feed:
         self._cursor = after
         self._until = until
         self._categories = categories
-        self._walk = log.walk(every=True, checked=False, remembered=REMEMBERED) if documents else None
+        self._documents = documents
+        self._walked: tuple[int, Walk] | None = None  # what put documents around all events up to a number
 
     def batches(self) -> Iterator[Batch]:
-        """Read on; the last batch is complete, and empty only where nothing is new. Raises `LogRebuilt` where the cursor's
-        log is no more.
+        """Read on; the last batch is complete, and empty only where nothing is new.
+
+        Raises `LogRebuilt` where the cursor's log is no more.
         """
         while True:
             batch = self._next()
@@ -80,14 +84,15 @@ class Feed:
             entries = list(_until_full(behind[:BATCH_SYNCS], self._cursor.seq))
             if entries:
                 seq = entries[-1].seq or 0
-                changes = self._changes(self._cursor.seq, seq)
+                events = self._events(self._cursor.seq, seq)
+                changes = self._changes(events, self._cursor.seq, seq)
                 self._cursor = Cursor(generation, entries[-1].id, seq)
             else:
-                changes = []
+                events, changes = [], []
             complete = len(entries) == len(behind)
-        return Batch(entries, changes, self._cursor, complete)
+        return Batch(entries, events, changes, self._cursor, complete)
 
-    def _changes(self, after: int, until: int) -> list[Change]:
+    def _events(self, after: int, until: int) -> list[Event]:
         if after == until:
             return []
         wanted = self._categories
@@ -95,9 +100,21 @@ class Feed:
         events = self._log.events(only, after=after, until=until)
         if wanted is not None and only is None:
             events = (event for event in events if event.entity.address in wanted)
-        if self._walk is None:
+        return list(events)
+
+    def _changes(self, events: list[Event], after: int, until: int) -> Iterable[Change]:
+        if not self._documents:
             return [Change(event, None, None) for event in events]
-        return [self._walk.around(event) for event in events]
+        return self._documented(events, after, until, self._log.walk(every=True, checked=False, remembered=REMEMBERED))
+
+    def _documented(self, events: list[Event], after: int, until: int, walk: Walk) -> Iterator[Change]:
+        """The events with documents; `walk` knows none yet, and is for one who has not gone through those before."""
+        if self._walked is not None and self._walked[0] == after:
+            walk = self._walked[1]
+        self._walked = None
+        for event in events:
+            yield walk.around(event)
+        self._walked = until, walk
 
 
 def _until_full(entries: Sequence[Entry], seq: int) -> Iterator[Entry]:

@@ -307,12 +307,18 @@ class EventLog:
         """When each entity that stood then was last confirmed (L8); no document is folded. Raises `BeyondHead`."""
         with self.reading() as generation:
             position = find_position(self._db, generation, at)
-            confirmed = confirmation.Confirmations(self._evidence(generation), position.entry)
-            rows = replay.standing(self._db, generation, position.seq)
-            return {
-                Entity(source, name, key): self._confirmed(confirmed.of(number, scope, entry, special), seq)[1]
-                for number, source, name, key, seq, entry, scope, special in rows
-            }
+            evidence = self._evidence(generation)
+            confirmed = confirmation.Confirmations(evidence, position.entry)
+            times: dict[int | None, datetime] = {}  # of attempts: each confirms many
+            found: dict[Entity, datetime] = {}
+            for number, source, name, key, seq, entry, scope, special in replay.standing(
+                self._db, generation, position.seq, exceptions=evidence.has_exceptions()
+            ):
+                attempt = confirmed.of(number, scope, entry, special)
+                if attempt not in times:
+                    times[attempt] = self._confirmed(attempt, seq)[1]
+                found[Entity(source, name, key)] = times[attempt]
+            return found
 
     # -- bookkeeping
 

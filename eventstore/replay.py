@@ -107,23 +107,27 @@ def _apply(base: bytes, patches: Iterable[bytes], seq: int) -> Document:
 
 
 _STANDING: Final = """
-SELECT t.id, c.source, c.name, t.key, e.seq, e.entry, e.scope,
-       EXISTS (SELECT 1 FROM sighting_{g} s WHERE s.entity = t.id AND s.entry >= e.entry)
-       OR EXISTS (SELECT 1 FROM unconfirmed_{g} u WHERE u.entity = t.id AND u.entry >= e.entry)
+SELECT t.id, c.source, c.name, t.key, e.seq, e.entry, e.scope, {special}
 FROM {last} JOIN category_{g} c ON c.id = t.category
 """
+_SPECIAL: Final = """EXISTS (SELECT 1 FROM sighting_{g} s WHERE s.entity = t.id AND s.entry >= e.entry)
+OR EXISTS (SELECT 1 FROM unconfirmed_{g} u WHERE u.entity = t.id AND u.entry >= e.entry)"""
 _LAST_NOW: Final = "entity_{g} t JOIN event_{g} e ON e.seq = t.seq AND t.hash IS NOT NULL"
 _LAST_THEN: Final = """(SELECT entity, max(seq) AS seq FROM event_{g} WHERE seq <= ? GROUP BY entity) l
 JOIN event_{g} e ON e.seq = l.seq AND e.kind <> 'disappeared' JOIN entity_{g} t ON t.id = l.entity"""
 
 
-def standing(db: sqlite3.Connection, generation: int, seq: int) -> list[tuple[int, str, str, str, int, int, int, int]]:
+def standing(
+    db: sqlite3.Connection, generation: int, seq: int, *, exceptions: bool
+) -> list[tuple[int, str, str, str, int, int, int, int]]:
     """All entities that stood at `seq`, in no order: number, source, category, key, and of their last event the seq,
-    the entry and the scope; last, whether anything but listings of their scope tells who confirmed them since.
+    the entry and the scope; last, whether anything but listings of their scope tells who confirmed them since, which is
+    so of none where there are no `exceptions`.
     """  # noqa: D205
     head = db.execute(f"SELECT coalesce(max(seq), 0) FROM event_{generation}").fetchone()[0]
     last, values = (_LAST_NOW, ()) if seq >= head else (_LAST_THEN, (seq,))
-    query = _STANDING.format(g=generation, last=last.format(g=generation))
+    special = _SPECIAL.format(g=generation) if exceptions else "0"
+    query = _STANDING.format(g=generation, last=last.format(g=generation), special=special)
     return db.execute(query, values).fetchall()
 
 

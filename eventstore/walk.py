@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import OrderedDict
 from typing import Final
 
 import msgspec
@@ -70,7 +69,7 @@ class Walk:
         self._every = every
         self._next = replay.next_content if checked else replay.next_unchecked
         self._remembered = remembered
-        self._last: OrderedDict[Entity, tuple[int, Document | None]] = OrderedDict()
+        self._last: dict[Entity, tuple[int, Document | None]] = {}
 
     def around(self, event: Event) -> Change:
         """The event with its documents. Raises `LogRebuilt`, and `BrokenHistory` where the record is damaged."""
@@ -84,10 +83,10 @@ class Walk:
     def _around(self, event: Event) -> Change:
         before = None if event.kind is Kind.APPEARED else self._before(event)
         after = self._next(event, before)
-        self._last[event.entity] = (event.seq, after)
-        self._last.move_to_end(event.entity)
+        self._last.pop(event.entity, None)
+        self._last[event.entity] = event.seq, after
         if len(self._last) > self._remembered:
-            self._last.popitem(last=False)
+            del self._last[next(iter(self._last))]  # the one that came longest ago
         return Change(event, before, after)
 
     def _before(self, event: Event) -> Document | None:

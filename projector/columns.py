@@ -38,6 +38,9 @@ _TYPES: Final[Mapping[type, str]] = {
 }
 
 
+_NUMBER: Final = ("REAL", False)  # NaN would be null in it
+
+
 class Column(msgspec.Struct, frozen=True):
     """A column: its name, its type in a STRICT table, and whether a row may leave it null."""
 
@@ -78,7 +81,22 @@ def stored(value: Any) -> Stored:
         return store(value)
     if isinstance(value, enum.Enum):
         return stored(value.value)
-    return _encode(value).decode()
+    plain = msgspec.to_builtins(value)  # a UUID is text, what has members or elements is JSON
+    return stored(plain) if type(plain) in _STORE else _encode(plain).decode()
+
+
+@functools.cache
+def narrow_columns_of(row: type[msgspec.Struct]) -> tuple[Column, ...]:
+    """Those columns of a row type that do not hold every value of its fields: see `check`."""
+    return tuple(each for each in columns_of(row) if each.type == "INTEGER" or (each.type, each.nullable) == _NUMBER)
+
+
+def check(value: Stored, column: Column) -> None:
+    """Raise `TypeError` where a narrow column cannot hold what was stored for it."""
+    if column.type == "INTEGER" and type(value) is str:
+        raise TypeError(f"Expected an integer of 64 bits, got {value[:40]} - at `$.{column.name}`")
+    if value is None and not column.nullable:
+        raise TypeError(f"Expected a number, got NaN - at `$.{column.name}`")
 
 
 def _integer(value: int) -> Stored:
@@ -87,8 +105,14 @@ def _integer(value: int) -> Stored:
 
 @functools.lru_cache(maxsize=4096)
 def time_text(instant: datetime) -> str:
-    """An instant as views hold it: `2025-06-01T12:00:00.000Z`, so that text sorts as time does."""
-    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    """An instant as views hold it: `2025-06-01T12:00:00.000Z`, so that text sorts as time does. No zone means UTC."""
+    if instant.tzinfo is not None:
+        instant = instant.astimezone(UTC).replace(tzinfo=None)
+    return f"{instant.isoformat(timespec='milliseconds')}Z"
+
+
+def _double(value: float) -> Stored:
+    return value if value == value else None  # noqa: PLR0124  # NaN, of which SQLite makes null
 
 
 def _as_it_is(value: Any) -> Stored:
@@ -99,7 +123,7 @@ def _as_it_is(value: Any) -> Stored:
 _STORE: Final[Mapping[type, Callable[[Any], Stored]]] = {
     str: _as_it_is,
     type(None): _as_it_is,
-    float: _as_it_is,
+    float: _double,
     int: _integer,
     bool: int,
     datetime: time_text,

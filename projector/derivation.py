@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from eventstore import Change, Entry, Event, Kind, Sync
+from eventstore import Change, Entity, Entry, Event, Kind, Sync
 from projector.columns import Stored, time_text
 from projector.evaluation import NOTHING, Content, Evaluated, Evaluations, Slot, content_of, rows_of, same
 from projector.inferred import Names
@@ -128,12 +128,12 @@ class _Base:
     def finished(self) -> Writes:
         return self.writes
 
-    def _mine(self, subject: Subject) -> Row:
+    def _mine(self, subject: Subject | Entity) -> Row:
         if self._with_category:
             return {"source": subject.source, "category": subject.category, "key": subject.key}
         return {"source": subject.source, "key": subject.key}
 
-    def _key(self, subject: Subject, slot: Slot) -> Key:
+    def _key(self, subject: Subject | Entity, slot: Slot) -> Key:
         if self._with_category:
             return (subject.key, subject.source, subject.category, *slot)
         return (subject.key, subject.source, *slot)
@@ -283,13 +283,12 @@ class _Fold(_Base):
         self._read = read
         self._of = projection.document.key
         self._last: dict[Key, tuple[int, Any]] = {}  # rows that are at hand: up to which event, and the row
-        self._news: dict[Key, tuple[Subject, Event]] = {}  # those that are others, and by which event
+        self._news: dict[Key, Event] = {}  # those that are others, and by which event
 
     def add(self, change: Change) -> None:
         event = change.event
-        subject = Subject.of(event)
-        key = self._key(subject, () if self._of is None else self._of(change))
-        seq, row = self._last[key] if key in self._last else self._found(key)
+        key = self._key(event.entity, () if self._of is None else self._of(change))
+        seq, row = self._last.get(key) or self._found(key)
         if event.seq <= seq:
             return
         made = self.projection.function(row, change)
@@ -300,17 +299,17 @@ class _Fold(_Base):
         if made is row:
             counts.same += 1
             return
-        self._news[key] = subject, event
+        self._news[key] = event
         if row is None:
             counts.inserted += 1
         else:
             counts.updated += 1
 
     def finished(self) -> Writes:
-        for key, (subject, event) in self._news.items():
+        for key, event in self._news.items():
             kept: Row = {"updated_at": time_text(event.observed_at), "seq": event.seq}
             content = content_of(self.projection, self._last[key][1])
-            self.writes.put(key, {**self._mine(subject), **content, **kept})
+            self.writes.put(key, {**self._mine(event.entity), **content, **kept})
         return self.writes
 
     def _found(self, key: Key) -> tuple[int, Any]:

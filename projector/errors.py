@@ -76,7 +76,7 @@ class RebuildFailed(ProjectorError):
 
 
 class BadQuery(ProjectorError):
-    hint = '`orlog query "SELECT name, sql FROM sqlite_master"` shows all views and their columns'
+    hint = "`orlog project status` lists the views, `SELECT name FROM pragma_table_info('VIEW')` the columns of one"
 
 
 class QueryTooLong(BadQuery):

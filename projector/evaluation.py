@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from eventstore import Document
-from projector.columns import Stored, stored
+from projector.columns import Stored, check, stored
 from projector.projection import Projection
 from projector.reading import read
 from projector.subject import Misfit, Subject
@@ -68,11 +68,15 @@ def rows_of(
 
 def content_of(projection: Projection[Any], row: Any) -> Content:
     """A row's values as they are stored. Raises `msgspec.ValidationError`, `TypeError`."""
-    if type(row) is not projection.row:
-        raise TypeError(f"Expected `{projection.row and projection.row.__name__}`, got `{type(row).__name__}`")
-    values = msgspec.structs.asdict(row)
-    msgspec.convert(values, projection.row)
-    return {name: stored(value) for name, value in values.items()}
+    kind = projection.row
+    if kind is None or type(row) is not kind:
+        raise TypeError(f"Expected `{kind and kind.__name__}`, got `{type(row).__name__}`")
+    said = dict(zip(kind.__struct_encode_fields__, msgspec.structs.astuple(row), strict=True))
+    values = msgspec.structs.astuple(msgspec.convert(said, kind))  # 1 in a column of doubles is 1.0, for every output
+    content = dict(zip(kind.__struct_fields__, map(stored, values), strict=True))
+    for column in projection.narrow_columns:
+        check(content[column.name], column)
+    return content
 
 
 def _take(projection: Projection[Any], row: Any, rows: dict[Slot, Content], misfits: list[Misfit]) -> None:

@@ -20,7 +20,7 @@ _PREFIX: Final = "_orlog_views_"  # of the names under which files are imported
 def load(names: Iterable[str], directory: Path) -> list[Projection[Any]]:
     """The projections of modules, given as Python imports them, or as files that end in `.py` (relative to a folder).
 
-    Those count that a module itself declares. Raises `NoModule`, `BadProjection`.
+    Those count that a module has, be they declared in another one. Raises `NoModule`, `BadProjection`.
     """
     found: dict[int, Projection[Any]] = {}
     for name in names:

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from eventstore import JSON, canonical_bytes
+from eventstore import JSON, NotAPointer, canonical_bytes, resolve
+from projector.errors import BadProjection
 
 ANY: Final = "*"  # in place of a name in a pointer: every member, or every element
 
@@ -47,6 +48,15 @@ SHIPPED: Final[Mapping[str, Noise]] = {
     "binance.klines": SILENT,
 }
 """What is noise in the sources that come with orlog: what changes with every sync, and arrays that are shuffled."""
+
+
+def check(category: str, noise: Noise) -> None:
+    """Raise `BadProjection` where a pointer is none."""
+    for pointer in (*noise.ignore, *noise.sets, *noise.keyed):
+        try:
+            resolve(None, pointer)
+        except NotAPointer as error:
+            raise BadProjection(f"noise of {category}: {error}", hint=error.hint) from None
 
 
 def without_noise(document: JSON, noise: Noise) -> JSON:

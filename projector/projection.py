@@ -26,7 +26,7 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from eventstore import JSON, Change
-from projector.columns import Column, columns_of
+from projector.columns import Column, columns_of, narrow_columns_of
 from projector.errors import BadProjection
 from projector.subject import Misfit, Subject
 
@@ -100,6 +100,11 @@ class Projection(msgspec.Struct, Generic[R], frozen=True, eq=False, dict=True):
     def columns(self) -> tuple[Column, ...] | None:
         """The columns of its rows, None where they follow from the documents."""
         return None if self.row is None else columns_of(self.row)
+
+    @functools.cached_property
+    def narrow_columns(self) -> tuple[Column, ...]:
+        """Those of them that do not hold every value of their fields' types."""
+        return () if self.row is None else narrow_columns_of(self.row)
 
     @functools.cached_property
     def identity(self) -> tuple[str, ...]:
@@ -247,6 +252,8 @@ def _check(made: Projection[Any]) -> None:
     taken = sorted({each.lower() for each in own} & set(kept))
     if taken:
         raise BadProjection(f"{made.name}: every row has {', '.join(taken)} already; name the field otherwise")
+    if len({each.lower() for each in own}) < len(own):
+        raise BadProjection(f"{made.name}: two fields whose names are the same but for capital letters")
     if made.row is not None and (missing := sorted(set(made.key).difference(own))):
         raise BadProjection(f"{made.name}: the key names {', '.join(missing)}, which the row has not")
     for index in made.indexes:

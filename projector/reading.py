@@ -20,7 +20,6 @@ MISFITS: Final = 64  # of one document; one with more of them is of another kind
 
 _AT: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<where>\$.*)`)?", re.DOTALL)
 _STEP: Final = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>\d+|\.\.\.)\]")
-_MISSING: Final = re.compile(r"Object missing required field `(?P<name>.*)`")
 
 
 def read(value: JSON, type_: type[D]) -> tuple[D | None, list[Misfit]]:
@@ -54,26 +53,26 @@ def _without(value: JSON, path: str) -> JSON:
     """
     root = holder = [value]
     place: Any = 0
+    last: tuple[dict[str, JSON], str] | None = None  # member on the way: what goes
     for step in _steps(path):
         inner = holder[place]
-        if _leads_on(inner, step):
-            holder[place] = inner = inner.copy()
-        else:
+        if not _leads_on(inner, step):
             break  # the path is told less exactly than that: what is known of it goes
+        holder[place] = inner = inner.copy()
         holder, place = inner, step
-    if holder is root:
+        if type(inner) is dict:
+            last = inner, place
+    if last is None:
         return msgspec.UNSET
-    if type(holder) is list:
-        holder[place] = None
-    else:
-        del holder[place]
+    of, name = last
+    del of[name]
     return root[0]
 
 
 def _leads_on(value: JSON, step: str | int) -> bool:
     if type(value) is dict:
         return step in value
-    return type(value) is list and type(step) is int and 0 <= step < len(value) and type(value[step]) in {dict, list}
+    return type(value) is list and type(step) is int and 0 <= step < len(value)
 
 
 def _steps(path: str) -> list[str | int]:

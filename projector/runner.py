@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from eventstore import Batch, Cursor, Entry, Feed, LogRebuilt, Position, Progress, Record, Silent
 from projector.columns import time_text
-from projector.derivation import Counts, Deriver, Syncs, Writes, deriver
+from projector.derivation import Counts, Deriver, Row, Syncs, Writes, deriver
 from projector.errors import RebuildFailed
 from projector.evaluation import Evaluations
 from projector.outputs import Output
@@ -115,27 +114,27 @@ class Runner:
             for name in plan.retired:
                 self._store.discard(name, building=False)
                 self._store.discard(name, building=True)
+            self._combine()
         total = sum(self._behind(cursor) * len(works) for cursor, works in plan.follow.items())
         build = [each for each in plan.build if stale or each[1] is Why.MISSING]
         self._progress.start(total + self._behind(None) * len(build), "events")
         done = [work for cursor, works in plan.follow.items() for work in self._follow(works, cursor)]
         done += self._build(build)
-        self._finish()
-        return [work.ran() for work in done]
+        return self._finish(done)
 
     def _rebuild(self, names: Sequence[str]) -> list[Ran]:
         projections = self._catalogue.chosen(self._record.log, names)
         self._progress.start(self._behind(None) * len(projections), "events")
-        done = self._build([(each, Why.ASKED) for each in projections])
-        self._finish()
-        return [work.ran() for work in done]
+        return self._finish(self._build([(each, Why.ASKED) for each in projections]))
 
-    def _finish(self) -> None:
-        combined = self._catalogue.combined(name for name, building in self._store.standings() if not building)
-        with self._store.transaction():
-            self._store.combine(combined)
+    def _finish(self, done: Sequence[_Work]) -> list[Ran]:
+        """Give room back, and say what was done. Raises `RebuildFailed`."""
         self._store.shrink()
         self._progress.finish()
+        failed = [work.target.projection.name for work in done if work.why is not None and work.gave_up]
+        if failed:
+            raise RebuildFailed(f"no row came of {', '.join(failed)}: each document was too much for it")
+        return [work.ran() for work in done]
 
     # -- what is to be done
 
@@ -145,12 +144,15 @@ class Runner:
         for name, projection in projections.items():
             standing = standings.get((name, False))
             why = why_stale(standing, projection, self._record.log)
+            if why is None and (name, True) in standings:
+                why = Why.ASKED  # a rebuild was killed: it goes on
             if why is None and standing is not None:
                 work = _Work(self._store.target(projection, building=False), None)
                 plan.follow.setdefault(standing.cursor, []).append(work)
             else:
                 plan.build.append((projection, why or Why.MISSING))
-        plan.retired.extend(sorted({name for name, _ in standings if name not in projections}))
+        known = {*(name for name, _ in standings), *self._store.issue_counts()}
+        plan.retired.extend(sorted(known.difference(projections)))
         return plan
 
     def _behind(self, cursor: Cursor | None) -> int:
@@ -161,7 +163,7 @@ class Runner:
 
     def _follow(self, works: list[_Work], cursor: Cursor) -> list[_Work]:
         for batch in self._feed(works, cursor):
-            if batch.entries:
+            if batch.cursor != cursor:  # nothing is new: not even a transaction
                 with self._store.transaction():
                     self._carry_out(works, batch)
         return works
@@ -180,11 +182,7 @@ class Runner:
                 groups.setdefault(cursor, []).append(_Work(target, why))
         for cursor, works in groups.items():
             self._fill(works, cursor)
-        done = [work for works in groups.values() for work in works]
-        failed = [work.target.projection.name for work in done if work.gave_up]
-        if failed:
-            raise RebuildFailed(f"no row came of {', '.join(failed)}: each document was too much for it")
-        return done
+        return [work for works in groups.values() for work in works]
 
     def _begun(self, projection: Projection[Any], standing: Standing | None, generation: int) -> tuple[Target, Cursor]:
         if standing is None:
@@ -201,6 +199,7 @@ class Runner:
                 if batch.complete:
                     for work in works:
                         self._adopt(work)
+                    self._combine()
 
     def _adopt(self, work: _Work) -> None:
         projection = work.target.projection
@@ -208,6 +207,11 @@ class Runner:
             self._store.give_up(projection.name)
         else:
             self._store.adopt(projection)
+
+    def _combine(self) -> None:
+        """Have the SQL views that what is served is enough for: in the transaction in which that changes."""
+        served = (name for name, building in self._store.standings() if not building)
+        self._store.combine(self._catalogue.combined(served))
 
     # -- both
 
@@ -265,23 +269,26 @@ class Runner:
         work.issues += len(writes.misfits)
         work.documents += writes.documents
         work.failed += writes.failed
-        work.events += len(batch.changes)
+        work.events += len(batch.events)
+        if batch.complete and work.target.projection.confirms is not None:
+            self._put(work.target, self._confirmed(work.target, batch.cursor))
         if last is not None:
-            if batch.complete and work.target.projection.confirms is not None:
-                self._put(work.target, self._confirmed(work.target, last.observed_at))
             self._store.reach(work.target, batch.cursor, root=last.root, observed_at=last.observed_at)
 
     def _put(self, target: Target, writes: Writes) -> None:
         for output in (self._store, *self._outputs):
             output.write(target, writes)
 
-    def _confirmed(self, target: Target, at: datetime | None) -> Writes:
-        """When what stands was last confirmed: that changes without an event."""
+    def _confirmed(self, target: Target, cursor: Cursor) -> Writes:
+        """When what stands was last confirmed, as of a place in the log: that changes without an event."""
         column = target.projection.confirms or ""
         before = self._store.values(target, column)
         writes = Writes()
-        for entity, confirmed_at in self._record.log.confirmed(at=at).items():
+        cells: dict[str, Row] = {}  # one answer confirms many
+        there = self._record.log.recorded(after=cursor.entry - 1, limit=1) if cursor.entry else []
+        confirmed = self._record.log.confirmed(at=there[0].observed_at) if there else {}
+        for entity, confirmed_at in confirmed.items():
             key, text = (entity.key, entity.source, entity.category), time_text(confirmed_at)
             if before.get(key) != text:
-                writes.sets[key] = {column: text}
+                writes.sets[key] = cells.setdefault(text, {column: text})
         return writes

@@ -10,7 +10,7 @@ import msgspec
 from eventstore import Category, EventLog
 from projector.errors import BadProjection, UnknownView
 from projector.noise import SHIPPED as SHIPPED_NOISE
-from projector.noise import Noise
+from projector.noise import Noise, check
 from projector.projection import Projection
 from projector.views import bookkeeping, candles, changes, generic, openrouter, prices, telemetry
 from projector.views.combined import COMBINED, combined
@@ -49,16 +49,20 @@ class Catalogue:
     """
 
     def __init__(self, settings: Settings | None = None, own: Sequence[Projection[Any]] = ()) -> None:
-        """Raises `BadProjection` where two projections of `own` have one name."""
+        """Raises `BadProjection` where two projections of `own` have one name, or noise is at no place."""
         self._settings = settings or Settings()
-        self._own = {each.name: each for each in own}
+        self._own = {each.name.lower(): each for each in own}  # SQLite tells names apart as we do here
         if len(self._own) < len(own):
-            names = [each.name for each in own]
+            names = [each.name.lower() for each in own]
             twice = sorted({name for name in names if names.count(name) > 1})
             raise BadProjection(f"two projections are called {', '.join(twice)}")
-        if taken := sorted(COMBINED_NAMES & {name.lower() for name in self._own}):
+        if taken := sorted(COMBINED_NAMES & set(self._own)):
             raise BadProjection(f"{', '.join(taken)} is a view that joins others; name yours otherwise")
-        noise = {**SHIPPED_NOISE, **self._settings.noise}
+        said = self._settings.noise
+        for category, each in said.items():
+            check(category, each)
+        kept = {address: each for address, each in SHIPPED_NOISE.items() if address.rpartition(".")[2] not in said}
+        noise = {**kept, **said}
         shipped = (*SHIPPED, changes.changes(noise))
         self._shipped = {each.name: each for each in shipped}
 
@@ -68,14 +72,15 @@ class Catalogue:
         found = {name: each for name, each in self._shipped.items() if _has(each, categories)}
         for category in sorted({each.name for each in categories}):
             found.update((each.name, each) for each in self._generic(category, found))
-        found.update(self._own)
+        found = {name: each for name, each in found.items() if name not in self._own}
+        found.update((each.name, each) for each in self._own.values())
         return {name: each for name, each in found.items() if name not in self._settings.without}
 
     def _generic(self, category: str, found: Mapping[str, Projection[Any]]) -> tuple[Projection[Any], Projection[Any]]:
         columns = self._settings.columns.get(category)
         taken = {*self._shipped, *COMBINED_NAMES, *found}
         name = category
-        while name in taken or f"{name}{generic.HISTORY}" in taken:
+        while name in taken or f"{name}{generic.HISTORY}" in taken or name.startswith("sqlite_"):
             name = f"category_{name}"
         return generic.of_category(name, category, columns)
 
@@ -91,7 +96,7 @@ class Catalogue:
 
     def combined(self, tables: Iterable[str]) -> dict[str, str]:
         """The SQL views that these tables are enough for."""
-        return combined(set(tables))
+        return {name: sql for name, sql in combined(set(tables)).items() if name not in self._settings.without}
 
 
 def _has(projection: Projection[Any], categories: Iterable[Category]) -> bool:

@@ -39,7 +39,7 @@ FROM (
 _STOOD: Final = "{each}.valid_from <= s.at AND ({each}.valid_to IS NULL OR {each}.valid_to > s.at)"
 _DURING: Final = "{at} > e.valid_from AND (e.valid_to IS NULL OR {at} < e.valid_to)"
 _TURN: Final = """
-    UNION SELECT e.source, e.key, e.seq, {each}.{end} FROM endpoints_history e
+    UNION ALL SELECT e.source, e.key, e.seq, e.model, {each}.{end} FROM endpoints_history e
     JOIN {table} {each} ON {each}.{column} = e.{named} AND {each}.source = e.source
     WHERE {during}"""
 
@@ -53,16 +53,20 @@ _TURNS: Final = "".join(
 )
 
 OFFERS: Final = f"""\
-SELECT e.source, e.key, e.model, e.name, e.provider, e.tag, e.quantization,
+SELECT s.source, s.key, s.model, e.name, e.provider, e.tag, e.quantization,
        e.context_length, e.max_completion_tokens, e.max_prompt_tokens, e.supported_parameters, e.discount,
        m.name AS model_name, m.author AS model_author, m.context_length AS model_context_length,
        m.modality AS model_modality, m.created_at AS model_created_at, m.key IS NOT NULL AS model_listed,
        p.slug AS provider_slug, p.headquarters AS provider_headquarters, p.datacenters AS provider_datacenters,
        p.key IS NOT NULL AS provider_listed,
-       s.at AS valid_from,
-       lead(s.at, 1, e.valid_to) OVER (PARTITION BY s.key, s.source, s.seq ORDER BY s.at) AS valid_to
+       s.at AS valid_from, coalesce(s.until, e.valid_to) AS valid_to
 FROM (
-    SELECT source, key, seq, valid_from AS at FROM endpoints_history{_TURNS}
+    -- so written that of one model, or one endpoint, SQLite looks at those rows only
+    SELECT source, key, seq, model, at, lead(at) OVER (PARTITION BY key, source, seq, model ORDER BY at) AS until
+    FROM (
+        SELECT DISTINCT source, key, seq, model, at
+        FROM (SELECT source, key, seq, model, valid_from AS at FROM endpoints_history{_TURNS})
+    )
 ) s
 JOIN endpoints_history e ON e.key = s.key AND e.source = s.source AND e.seq = s.seq
 LEFT JOIN models_history m ON m.key = e.model AND m.source = e.source AND {_STOOD.format(each="m")}

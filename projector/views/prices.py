@@ -56,7 +56,8 @@ class Price(msgspec.Struct, frozen=True):
     document=Priced,
     row=Price,
     key=("kind", "from_tokens"),
-    indexes=[("model", "kind", "valid_from"), ("kind", "valid_from"), ("valid_to",)],
+    # none begins with the kind: SQLite would take it for the prices of one entity, and go through all of that kind
+    indexes=[("model", "kind", "valid_from"), ("valid_from",), ("valid_to",)],
 )
 def prices(subject: Subject, priced: Priced) -> Iterator[Price | Misfit]:
     """Each price of a document, and the tiers that say from how large a prompt on another one holds."""
