@@ -9,12 +9,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import asking, growth, importing, reading, shell, syncing
+from bench import asking, catalogue, growth, importing, projecting, reading, shell, syncing
 from bench.figures import Figure, Figures
 from bench.recording import Recording, recording
 from bench.table import show
 
 RECORDING = "openrouter-models.bundle"
+LARGER = "power-outages.bundle"
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def _measured(folder: Path, *, quick: bool) -> Iterator[Figure]:
         _say(f"{RECORDING} is not there (ORLOG_RECORDINGS names the folder): only generated logs are measured")
     else:
         yield from _on_recording(recorded, folder, quick=quick)
+    yield from _projecting(folder, quick=quick)
     _say("ask: an entity of many changes is generated")
     yield from asking.of_one_entity(folder, quick=quick)
     _say("sync: 1 001 requests of a server on this machine, alternating")
@@ -60,6 +62,22 @@ def _on_recording(recorded: Recording, folder: Path, *, quick: bool) -> Iterator
     yield from shell.measured(recorded, data, quick=quick)
     _say("ask: two catalogues are compared")
     yield from asking.of_two_instants(recorded, data, quick=quick)
+    _say("project: the events of the recording, alternating, and syncs behind it")
+    yield from projecting.of_record("OpenRouter", data, folder, projecting.program(), quick=quick)
+    yield from projecting.after_syncs("OpenRouter", data, folder, quick=quick)
+
+
+def _projecting(folder: Path, *, quick: bool) -> Iterator[Figure]:
+    outages = projecting.outages(LARGER, folder)
+    if outages is None:
+        _say(f"{LARGER} is not there: no more events than those of {RECORDING} are projected")
+    else:
+        _say(f"project: the events of {LARGER}, alternating")
+        yield from projecting.of_record("outages", outages, folder, projecting.program(), quick=quick)
+    _say("project: syncs of a generated catalogue")
+    catalogue.lay_down(folder / "catalogue")
+    what = f"{catalogue.MODELS} models, {catalogue.MODELS * catalogue.ENDPOINTS_EACH:,} endpoints"
+    yield from projecting.after_syncs(what, folder / "catalogue", folder, quick=quick)
 
 
 def _git_history(*, quick: bool) -> str | None:

@@ -14,10 +14,11 @@ import msgspec
 
 
 class Unit(enum.Enum):
-    """What numbers count: seconds, bytes, or things."""
+    """What numbers count: seconds, bytes, things in a second, or things."""
 
     TIME = "s"
     SIZE = "bytes"
+    RATE = "/s"
     COUNT = ""
 
 
@@ -25,6 +26,7 @@ class Goal(enum.Enum):
     """What a target bounds, and from which side."""
 
     OURS_AT_MOST = "at most"
+    OURS_AT_LEAST = "at least"
     RATIO_AT_MOST = "ratio at most"
     RATIO_AT_LEAST = "ratio at least"
 
@@ -75,10 +77,11 @@ class Figure(msgspec.Struct, frozen=True):
         """Whether the target is met, None where there is none (or nothing to judge by)."""
         if self.target is None:
             return None
-        judged = self.our_value if self.target.goal is Goal.OURS_AT_MOST else self.ratio
+        judged = self.our_value if self.target.goal in {Goal.OURS_AT_MOST, Goal.OURS_AT_LEAST} else self.ratio
         if judged is None:
             return None
-        return judged >= self.target.bound if self.target.goal is Goal.RATIO_AT_LEAST else judged <= self.target.bound
+        at_least = self.target.goal in {Goal.RATIO_AT_LEAST, Goal.OURS_AT_LEAST}
+        return judged >= self.target.bound if at_least else judged <= self.target.bound
 
     def _one(self, samples: Sequence[float]) -> float:
         return statistics.fmean(samples) if self.unit is Unit.COUNT else statistics.median(samples)

@@ -41,14 +41,15 @@ class Recording(msgspec.Struct, frozen=True):
         return git(self.repo, "show", f"{self.commit_at(instant)}:{FILE}")
 
 
-def recording(name: str, folder: Path) -> Recording | None:
-    """Clone a recording into a folder; None where it is not there."""
+def recording(name: str, folder: Path, *, file: str = FILE) -> Recording | None:
+    """Clone a recording of a file into a folder; None where it is not there."""
     bundle = Path(os.environ.get("ORLOG_RECORDINGS") or ROOT.parent / "shared" / "data") / name
     if not bundle.exists():
         return None
+    folder.mkdir(exist_ok=True)
     repo = folder / "repo"
     git(folder, "clone", "--quiet", "--branch", "main", str(bundle), str(repo))
-    lines = git(repo, "log", "--first-parent", "--reverse", "--format=%ct %H", "--", FILE).decode().splitlines()
+    lines = git(repo, "log", "--first-parent", "--reverse", "--format=%ct %H", "--", file).decode().splitlines()
     seconds, commits = zip(*(line.split() for line in lines), strict=True)
     return Recording(repo, tuple(datetime.fromtimestamp(int(each), UTC) for each in seconds), commits)
 

@@ -46,9 +46,9 @@ def _cells(figure: Figure) -> tuple[str, ...]:
 
 
 def _wanted(target: Target, unit: Unit) -> str:
-    if target.goal is Goal.OURS_AT_MOST:
-        return f"<= {amount(target.bound, unit)}"
-    return f"{'>=' if target.goal is Goal.RATIO_AT_LEAST else '<='} {target.bound:g} x"
+    sign = ">=" if target.goal in {Goal.RATIO_AT_LEAST, Goal.OURS_AT_LEAST} else "<="
+    ours = target.goal in {Goal.OURS_AT_MOST, Goal.OURS_AT_LEAST}
+    return f"{sign} {amount(target.bound, unit) if ours else f'{target.bound:g} x'}"
 
 
 def _times(ratio: float, *, faster: bool) -> str:
@@ -56,10 +56,12 @@ def _times(ratio: float, *, faster: bool) -> str:
 
 
 def amount(value: float, unit: Unit) -> str:
-    """A number as people read it: 1.23 s, 4.56 ms, 78 us; 1.2 MB, 3.4 KB; 1234.5."""
+    """A number as people read it: 1.23 s, 4.56 ms, 78 us; 1.2 MB, 3.4 KB; 60,000/s; 1234.5."""
     if unit is Unit.TIME:
         scale, name = (1, "s") if value >= 1 else (1e3, "ms") if value >= 1e-3 else (1e6, "us")  # noqa: PLR2004
         return f"{value * scale:.3g} {name}"
     if unit is Unit.SIZE:
         return f"{value / _MEGABYTE:.1f} MB" if value >= _MEGABYTE / 10 else f"{value / 1e3:.1f} KB"
+    if unit is Unit.RATE:
+        return f"{value:,.0f}/s"
     return f"{value:,.1f}"

@@ -16,6 +16,7 @@ from eventstore.patch import same
 from eventstore.patch.pointer import split
 
 REMEMBERED: Final = 1024  # entities whose last document a walk keeps; others are folded anew, about 50 µs each
+_UNKNOWN: Final = (None, None)
 
 
 class Change(msgspec.Struct, frozen=True, gc=False):
@@ -90,7 +91,7 @@ class Walk:
         return Change(event, before, after)
 
     def _before(self, event: Event) -> Document | None:
-        last, document = self._last.get(event.entity, (None, None))
+        last, document = self._last.get(event.entity, _UNKNOWN)
         if last is not None and self._every:
             return document
         number = names.entity_id(self._db, self._generation, event.entity)

@@ -29,6 +29,10 @@ Read: TypeAlias = Callable[[Key], Row | None]
 """What gives the row of a key, as it was before the writes that are being put together."""
 
 _THERE: Final = Evaluated({(): {}}, [])  # of an entity whose document does not matter
+FoldedRows: TypeAlias = dict[Key, tuple[int, Any]]
+"""Rows of a fold that are at hand, so that they need not be read: up to which event, and the row."""
+
+REMEMBERED: Final = 8192  # of them, before another batch begins
 PARENT: Final = "@parent"  # no JSON Pointer: a column of its own beside those of a document's fields
 
 
@@ -107,10 +111,15 @@ class Deriver(Protocol):
         ...
 
 
-def deriver(projection: Projection[Any], evaluations: Evaluations, names: Names | None, read: Read) -> Deriver:
-    """What derives for a projection. `names` are its columns where they follow from documents."""
+def deriver(
+    projection: Projection[Any], evaluations: Evaluations, names: Names | None, read: Read, folded: FoldedRows
+) -> Deriver:
+    """What derives for a projection. `names` are its columns where they follow from documents.
+
+    `folded` is at hand from one to the next, as long as all that they put together is carried out.
+    """
     if projection.shape is Shape.FOLD:
-        return _Fold(projection, read)
+        return _Fold(projection, read, folded)
     if projection.shape is Shape.HISTORY:
         return _History(projection)
     kind = _Table if projection.shape is Shape.TABLE else _Periods
@@ -278,11 +287,13 @@ class _History(_Base):
 
 
 class _Fold(_Base):
-    def __init__(self, projection: Projection[Any], read: Read) -> None:
+    def __init__(self, projection: Projection[Any], read: Read, folded: FoldedRows) -> None:
         super().__init__(projection)
         self._read = read
         self._of = projection.document.key
-        self._last: dict[Key, tuple[int, Any]] = {}  # rows that are at hand: up to which event, and the row
+        if len(folded) > REMEMBERED:
+            folded.clear()
+        self._last = folded
         self._news: dict[Key, Event] = {}  # those that are others, and by which event
 
     def add(self, change: Change) -> None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from eventstore import Batch, Cursor, Entry, Feed, LogRebuilt, Position, Progress, Record, Silent
 from projector.columns import time_text
-from projector.derivation import Counts, Deriver, Row, Syncs, Writes, deriver
+from projector.derivation import Counts, Deriver, FoldedRows, Row, Syncs, Writes, deriver
 from projector.errors import RebuildFailed
 from projector.evaluation import Evaluations
 from projector.outputs import Output
@@ -47,6 +48,7 @@ class _Work(msgspec.Struct):
     documents: int = 0
     failed: int = 0
     events: int = 0
+    folded: FoldedRows = {}
 
     @property
     def gave_up(self) -> bool:
@@ -243,7 +245,7 @@ class Runner:
         return frozenset(found)
 
     def _carry_out(self, works: Sequence[_Work], batch: Batch) -> None:
-        derivers = [self._derived(work.target, batch) for work in works]
+        derivers = [self._derived(work, batch) for work in works]
         concerned: dict[tuple[str, str], list[Deriver]] = {}
         for change in batch.changes:
             entity = change.event.entity
@@ -256,12 +258,14 @@ class Runner:
         for work, each in zip(works, derivers, strict=True):
             self._write(work, each.finished(), batch, last)
 
-    def _derived(self, target: Target, batch: Batch) -> Deriver:
+    def _derived(self, work: _Work, batch: Batch) -> Deriver:
+        target = work.target
         if target.projection.shape is Shape.SYNCS:
             syncs = Syncs(target.projection)
             syncs.take((entry, self._record.archive.sync(entry.sync)) for entry in batch.entries if entry.sync)
             return syncs
-        return deriver(target.projection, self._evaluations, target.names, lambda key: self._store.row(target, key))
+        read = partial(self._store.row, target)
+        return deriver(target.projection, self._evaluations, target.names, read, work.folded)
 
     def _write(self, work: _Work, writes: Writes, batch: Batch, last: Entry | None) -> None:
         self._put(work.target, writes)

@@ -27,7 +27,8 @@ class ViewStatus(msgspec.Struct, frozen=True):
     """How a view stands: up to which event it is served, how far behind the head, and whether that may go on.
 
     `stale` says why it is to be built anew, None where it goes on; `building` up to which event its next generation is
-    filled. `rows` and `issues` are counted. The lag is in events, and in seconds between what is served and the head (None where nothing is).
+    filled. `rows` and `issues` are counted. The lag is in events, and in seconds between what is served and the head,
+    None where nothing is.
     """
 
     name: str

@@ -54,12 +54,14 @@ def apply_sharing(document: JSON, patch: Patch) -> JSON:
 
 
 def _carry_out(document: JSON, operation: Operation, own: _Own) -> JSON:
-    if type(operation) is not dict:
-        raise PatchError("not an object")
-    op = operation.get("op")
-    if type(op) is not str or op not in _OPERATIONS:
-        raise PatchError(f"`op` is none of {', '.join(_OPERATIONS)}" if "op" in operation else "`op` is missing")
-    return _OPERATIONS[op](document, operation, own)
+    try:
+        carry_out = _OPERATIONS[operation["op"]]
+    except (KeyError, TypeError):
+        if type(operation) is not dict:
+            raise PatchError("not an object") from None
+        known = f"`op` is none of {', '.join(_OPERATIONS)}" if "op" in operation else "`op` is missing"
+        raise PatchError(known) from None
+    return carry_out(document, operation, own)
 
 
 def _described(operation: JSON) -> str:

@@ -12,6 +12,7 @@ END: Final = "-"
 """Stands for the place behind the last element of an array."""
 
 _INDEX: Final = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)  # of 18 digits: no array is longer
+_SMALL: Final = {str(number): number for number in range(256)}  # most indexes: a look-up saves half of the time
 _BAD_ESCAPE: Final = re.compile(r"~(?![01])")
 
 
@@ -38,9 +39,12 @@ def split(pointer: str) -> list[str]:
 
 def index(token: str, size: int) -> int:
     """Read an index that is to be less than `size`. Raises `PatchError`: bad spelling, `-`, out of bounds."""
-    if not _INDEX.fullmatch(token):
-        raise PatchError("nothing is behind the last element" if token == END else f"{token!r} is no index of an array")
-    position = int(token)
+    position = _SMALL.get(token)
+    if position is None:
+        if not _INDEX.fullmatch(token):
+            last = token == END
+            raise PatchError("nothing is behind the last element" if last else f"{token!r} is no index of an array")
+        position = int(token)
     if position >= size:
         raise PatchError(f"index {position} is past the end of the array")
     return position

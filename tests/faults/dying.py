@@ -23,9 +23,10 @@ from unittest import mock
 
 from collector import Answer, Clock, FilesHistory, Resource, Source, import_history, rebuild_log, resolve, sync_source
 from eventstore import Record, sqlite, verify
+from projector import files
 
 START: Final = datetime(2025, 1, 1, tzinfo=UTC)
-WRITES: Final = ("INSERT", "UPDATE", "DELETE", "CREATE", "DROP", "COMMIT")
+WRITES: Final = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "COMMIT")
 RULES: Final = '[[resource]]\nname = "things"\ncategory = "thing"\nitems = ""\nkey = "{id}"\npath = "/things"\n'
 
 
@@ -79,20 +80,20 @@ WORKS: Final[dict[str, tuple[list[Callable[[Path, Path], None]], Callable[[Path,
 
 
 @contextlib.contextmanager
-def at_each_write(told: Callable[[], None]) -> Iterator[None]:
-    """Have it called before each statement that writes, of any connection that this process opens meanwhile."""
+def at_each_write(told: Callable[[str], None]) -> Iterator[None]:
+    """Have it told each statement that writes, before it does, of any connection that this process opens meanwhile."""
     connect = sqlite.connect
 
     def traced(statement: str) -> None:
         if statement.lstrip().startswith(WRITES):
-            told()
+            told(statement)
 
     def connected(path: Path, *, write: bool) -> sqlite3.Connection:
         connection = connect(path, write=write)
         connection.set_trace_callback(traced)
         return connection
 
-    with mock.patch.object(sqlite, "connect", connected):
+    with mock.patch.object(sqlite, "connect", connected), mock.patch.object(files, "open_sqlite", connected):
         yield
 
 
@@ -100,7 +101,7 @@ def die_at(write: int) -> contextlib.AbstractContextManager[None]:
     """Have this process killed when it comes to that statement that writes."""
     left = [write]
 
-    def count() -> None:
+    def count(_: str) -> None:
         left[0] -= 1
         if left[0] <= 0:
             os.kill(os.getpid(), signal.SIGKILL)

@@ -284,7 +284,7 @@ def prepare(case: Case) -> list[int]:
     data = case.folder / "undisturbed"
     data.mkdir(parents=True)
 
-    def count() -> None:
+    def count(_: str) -> None:
         writes[number] += 1
 
     with at_each_write(count):

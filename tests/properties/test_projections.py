@@ -41,7 +41,7 @@ from tests.properties.histories import GAPS, START, Step, pools, steps
 
 pytestmark = pytest.mark.slow
 
-few = settings(max_examples=settings().max_examples * 6 // 10)
+few = settings(max_examples=settings().max_examples // 4)
 """For what needs a record and several files of views for each example."""
 
 Rows = list[dict[str, Any]]
