@@ -38,7 +38,7 @@ from eventstore.model import (
 from eventstore.positions import Instant, Position, find_position, rules_at
 from eventstore.recorder import Learned, Recorder
 from eventstore.selection import Selection
-from eventstore.walk import REMEMBERED, Change, Walk, concerns, may_concern
+from eventstore.walk import Change, Walk, concerns, may_concern
 
 _EVENTS: Final = """
 SELECT e.seq, c.source, c.name, t.key, e.parent, e.scope, e.kind, n.observed_at, e.not_before, n.sync, e.hash,
@@ -159,6 +159,11 @@ class EventLog:
                 "GROUP BY c.id ORDER BY c.source, c.name"
             )
             return [Category(*row) for row in rows]
+
+    def category_names(self) -> list[tuple[str, str]]:
+        """Source and name of each category, by address; nothing is counted for it."""
+        with self.reading() as generation:
+            return self._db.execute(f"SELECT source, name FROM category_{generation} ORDER BY source, name").fetchall()
 
     def find_category(self, address: str) -> tuple[str, str]:
         """Source and name of a category, given as `CATEGORY` or `SOURCE.CATEGORY`. Raises `UnknownCategory`."""
@@ -282,7 +287,7 @@ class EventLog:
                 elif may_concern(event, place) and concerns(change := walk.around(event), place):
                     yield change
 
-    def walk(self, *, every: bool = False, checked: bool = True, remembered: int = REMEMBERED) -> Walk:
+    def walk(self, *, every: bool = False, checked: bool = True, remembered: int | None = None) -> Walk:
         """What puts the documents around events of this generation; see `Walk`."""
         return Walk(self._db, self.generation, every=every, checked=checked, remembered=remembered)
 
@@ -374,7 +379,8 @@ class EventLog:
         """The entries of recorded syncs of this generation behind entry `after`, up to a place, at most `limit`."""
         with self.reading() as generation:
             rows = self._db.execute(
-                f"{_ENTRIES} WHERE id > ? AND id <= ? AND generation = ? AND kind = 'sync' ORDER BY id LIMIT ?",
+                # by number: the index of times would have all entries sorted
+                f"{_ENTRIES} WHERE id > ? AND id <= ? AND +generation = ? AND kind = 'sync' ORDER BY id LIMIT ?",
                 (after, _NEWEST if until is None else until.entry, generation, limit),
             )
             return [_entry(row) for row in rows.fetchall()]

@@ -63,13 +63,13 @@ class Walk:
         *,
         every: bool = False,
         checked: bool = True,
-        remembered: int = REMEMBERED,
+        remembered: int | None = None,
     ) -> None:
         self._db = db
         self._generation = generation
         self._every = every
         self._next = replay.next_content if checked else replay.next_unchecked
-        self._remembered = remembered
+        self._remembered = remembered or REMEMBERED
         self._last: dict[Entity, tuple[int, Document | None]] = {}
 
     def around(self, event: Event) -> Change:
@@ -82,7 +82,7 @@ class Walk:
             raise LogRebuilt("the log has been rebuilt while it was read") from None
 
     def _around(self, event: Event) -> Change:
-        before = None if event.kind is Kind.APPEARED else self._before(event)
+        before = self._before(event)
         after = self._next(event, before)
         self._last.pop(event.entity, None)
         self._last[event.entity] = event.seq, after
@@ -92,11 +92,13 @@ class Walk:
 
     def _before(self, event: Event) -> Document | None:
         last, document = self._last.get(event.entity, _UNKNOWN)
-        if last is not None and self._every:
+        if self._every and (last is not None or event.kind is Kind.APPEARED):
             return document
         number = names.entity_id(self._db, self._generation, event.entity)
         if number is None:
             raise ValueError(f"{event.entity} is in another generation of the log")
+        if event.kind is Kind.APPEARED:
+            return None
         if last is not None and last == replay.previous(self._db, self._generation, number, event.seq):
             return document
         folded = replay.fold_entity(self._db, self._generation, number, event.seq - 1)

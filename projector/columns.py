@@ -20,7 +20,8 @@ from projector.errors import BadProjection
 Stored: TypeAlias = str | int | float | None
 """A value as SQLite holds it."""
 
-_encode = msgspec.json.Encoder(order="sorted").encode
+encoded = msgspec.json.Encoder(order="sorted").encode
+"""Canonical bytes of a value that was parsed: nothing is checked."""
 
 INTEGERS: Final = range(-(1 << 63), 1 << 63)
 
@@ -82,7 +83,7 @@ def stored(value: Any) -> Stored:
     if isinstance(value, enum.Enum):
         return stored(value.value)
     plain = msgspec.to_builtins(value)  # a UUID is text, what has members or elements is JSON
-    return stored(plain) if type(plain) in _STORE else _encode(plain).decode()
+    return stored(plain) if type(plain) in _STORE else encoded(plain).decode()
 
 
 @functools.cache
@@ -91,11 +92,11 @@ def narrow_columns_of(row: type[msgspec.Struct]) -> tuple[Column, ...]:
     return tuple(each for each in columns_of(row) if each.type == "INTEGER" or (each.type, each.nullable) == _NUMBER)
 
 
-def check(value: Stored, column: Column) -> None:
-    """Raise `TypeError` where a narrow column cannot hold what was stored for it."""
-    if column.type == "INTEGER" and type(value) is str:
-        raise TypeError(f"Expected an integer of 64 bits, got {value[:40]} - at `$.{column.name}`")
-    if value is None and not column.nullable:
+def check(value: Any, column: Column) -> None:
+    """Raise `TypeError` where a narrow column cannot hold a value."""
+    if column.type == "INTEGER" and type(value) is int and value not in INTEGERS:
+        raise TypeError(f"Expected an integer of 64 bits, got {value} - at `$.{column.name}`")
+    if column.type == "REAL" and not column.nullable and _double(value) is None:
         raise TypeError(f"Expected a number, got NaN - at `$.{column.name}`")
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from eventstore import Change, Entity, Entry, Event, Kind, Sync
 from projector.columns import Stored, time_text
-from projector.evaluation import NOTHING, Content, Evaluated, Evaluations, Slot, content_of, rows_of, same
+from projector.evaluation import NOTHING, Content, Evaluated, Evaluations, Slot, content_of, rows_of, same, validated
 from projector.inferred import Names
 from projector.projection import Projection, Shape
 from projector.subject import Misfit, Subject
@@ -168,12 +168,12 @@ class _OfDocuments(_Base, abc.ABC):
         if event.kind is not Kind.DISAPPEARED:
             self._note(subject, after, event)
         counts = self.writes.counts
-        for slot, content in after.rows.items():
+        for slot, row in after.rows.items():
             old = before.rows.get(slot)
-            if same(content, old):
+            if same(row, old):
                 counts.same += 1
             else:
-                self._becomes(subject, slot, content, event, old)
+                self._becomes(subject, slot, content_of(row), event, new=old is None)
         for slot in before.rows:
             if slot not in after.rows:
                 self._ends(subject, slot, event)
@@ -194,7 +194,7 @@ class _OfDocuments(_Base, abc.ABC):
         return {of[path]: value for path, value in content.items() if path in of}, left
 
     @abc.abstractmethod
-    def _becomes(self, subject: Subject, slot: Slot, content: Content, event: Event, old: Content | None) -> None: ...
+    def _becomes(self, subject: Subject, slot: Slot, content: Content, event: Event, *, new: bool) -> None: ...
 
     @abc.abstractmethod
     def _ends(self, subject: Subject, slot: Slot, event: Event) -> None: ...
@@ -208,10 +208,10 @@ class _OfDocuments(_Base, abc.ABC):
 
 
 class _Table(_OfDocuments):
-    def _becomes(self, subject: Subject, slot: Slot, content: Content, event: Event, old: Content | None) -> None:
+    def _becomes(self, subject: Subject, slot: Slot, content: Content, event: Event, *, new: bool) -> None:
         row = {**self._mine(subject), **self._own(subject, content, event), "updated_at": time_text(event.observed_at)}
         self.writes.put(self._key(subject, slot), row)
-        if old is None:
+        if new:
             self.writes.counts.inserted += 1
         else:
             self.writes.counts.updated += 1
@@ -226,8 +226,8 @@ class _Periods(_OfDocuments):
         super().__init__(projection, evaluations, names)
         self._open: dict[Key, Key] = {}  # rows of these writes that stand still
 
-    def _becomes(self, subject: Subject, slot: Slot, content: Content, event: Event, old: Content | None) -> None:
-        if old is not None:
+    def _becomes(self, subject: Subject, slot: Slot, content: Content, event: Event, *, new: bool) -> None:
+        if not new:
             self._ends(subject, slot, event)
         key = self._key(subject, slot)
         began: Row = {
@@ -281,8 +281,8 @@ class _History(_Base):
             "seq": event.seq,
         }
         mine = self._mine(subject)
-        for slot, content in evaluated.rows.items():
-            self.writes.put((event.seq, *slot), {**mine, **content, **happened})
+        for slot, row in evaluated.rows.items():
+            self.writes.put((event.seq, *slot), {**mine, **content_of(row), **happened})
         self.writes.counts.inserted += len(evaluated.rows)
 
 
@@ -319,7 +319,7 @@ class _Fold(_Base):
     def finished(self) -> Writes:
         for key, event in self._news.items():
             kept: Row = {"updated_at": time_text(event.observed_at), "seq": event.seq}
-            content = content_of(self.projection, self._last[key][1])
+            content = content_of(validated(self.projection, self._last[key][1]))
             self.writes.put(key, {**self._mine(event.entity), **content, **kept})
         return self.writes
 
@@ -337,7 +337,7 @@ class Syncs(_Base):
     def take(self, synced: Iterable[tuple[Entry, Sync]]) -> None:
         """Take up recorded syncs."""
         for entry, sync in synced:
-            content = content_of(self.projection, self.projection.function(entry, sync))
+            content = content_of(validated(self.projection, self.projection.function(entry, sync)))
             self.writes.put(tuple(content[name] for name in self.projection.key), content)
             self.writes.counts.inserted += 1
 

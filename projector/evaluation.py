@@ -1,4 +1,4 @@
-"""What a projection makes of a document: rows as they are stored, and what fits none."""
+"""What a projection makes of a document: rows, and what fits none."""
 
 from __future__ import annotations
 
@@ -24,9 +24,13 @@ Content: TypeAlias = dict[str, Stored]
 
 
 class Evaluated(NamedTuple):
-    """The rows of one document by slot, and what fits none; `failed` where the function itself gave up."""
+    """The rows of one document by slot, and what fits none; `failed` where the function itself gave up.
 
-    rows: dict[Slot, Content]
+    Rows are of the projection's type, or contents, where columns follow from documents: most are what they were, and
+    need not be stored.
+    """
+
+    rows: dict[Slot, Any]
     misfits: list[Misfit]
     failed: bool = False
 
@@ -51,8 +55,8 @@ def evaluate(projection: Projection[Any], subject: Subject, document: Document |
 def rows_of(
     projection: Projection[Any], results: Callable[[], Iterable[Any]], misfits: list[Misfit] | None = None
 ) -> Evaluated:
-    """Validate what a function yields, and store it; what it raises becomes a misfit too."""
-    rows: dict[Slot, Content] = {}
+    """Validate what a function yields; what it raises becomes a misfit too."""
+    rows: dict[Slot, Any] = {}
     misfits = [] if misfits is None else misfits
     try:
         for result in results():
@@ -66,32 +70,38 @@ def rows_of(
     return Evaluated(rows, misfits)
 
 
-def content_of(projection: Projection[Any], row: Any) -> Content:
-    """A row's values as they are stored. Raises `msgspec.ValidationError`, `TypeError`."""
+def validated(projection: Projection[Any], row: Any) -> Any:
+    """A row as its type says: 1 in a column of doubles is 1.0. Raises `msgspec.ValidationError`, `TypeError`."""
     kind = projection.row
     if kind is None or type(row) is not kind:
         raise TypeError(f"Expected `{kind and kind.__name__}`, got `{type(row).__name__}`")
     said = dict(zip(kind.__struct_encode_fields__, msgspec.structs.astuple(row), strict=True))
-    values = msgspec.structs.astuple(msgspec.convert(said, kind))  # 1 in a column of doubles is 1.0, for every output
-    content = dict(zip(kind.__struct_fields__, map(stored, values), strict=True))
+    made = msgspec.convert(said, kind)
     for column in projection.narrow_columns:
-        check(content[column.name], column)
-    return content
+        check(getattr(made, column.name), column)
+    return made
 
 
-def _take(projection: Projection[Any], row: Any, rows: dict[Slot, Content], misfits: list[Misfit]) -> None:
+def content_of(row: Any) -> Content:
+    """The values of a row that is validated, as they are stored; of one that was stored already, itself."""
+    if type(row) is dict:
+        return row
+    return {name: stored(getattr(row, name)) for name in row.__struct_fields__}
+
+
+def _take(projection: Projection[Any], result: Any, rows: dict[Slot, Any], misfits: list[Misfit]) -> None:
     try:
-        content = content_of(projection, row)
+        row = validated(projection, result)
     except (msgspec.ValidationError, TypeError) as error:
         misfits.append(Misfit(f"a row does not fit {projection.name}: {error}"))
         return
-    slot = tuple(content[name] for name in projection.key)
+    slot = tuple([stored(getattr(row, name)) for name in projection.key])
     if None in slot:
         misfits.append(Misfit(f"a row without {', '.join(projection.key)}"))
     elif slot in rows:
         misfits.append(Misfit(f"two rows with the same {', '.join(projection.key) or 'entity'}; the first counts"))
     else:
-        rows[slot] = content
+        rows[slot] = row
 
 
 class Evaluations:
@@ -116,8 +126,17 @@ class Evaluations:
         return evaluated
 
 
-def same(one: Content, other: Content | None) -> bool:
-    """Whether two rows hold the same: 1 and 1.0 are two values."""
+def same(one: Any, other: Any) -> bool:
+    """Whether two rows of one projection hold the same, None for no row: 1 and 1.0 are two values."""
     if one is other:
         return True
-    return other is not None and one == other and all(type(value) is type(other[name]) for name, value in one.items())
+    if one is None or other is None:
+        return False
+    mine, others = _values(one), _values(other)
+    return mine == others and list(map(type, mine)) == list(map(type, others))
+
+
+def _values(row: Any) -> tuple[Any, ...]:
+    if type(row) is dict:
+        return (*row, *row.values())  # which fields there are counts too
+    return msgspec.structs.astuple(row)

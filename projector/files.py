@@ -11,6 +11,9 @@ from typing import Final
 from eventstore import ReadOnlyRecord, RecordBusy, WriterLock, open_sqlite
 from projector.errors import NoViews, ProjectorError, ViewsBusy, ViewsFull, ViewsUnusable
 
+CACHE_KB: Final = 16_384  # what one sync writes to all views: else pages are written before it ends, and read again
+CHECKPOINT_PAGES: Final = 4096  # 16 MB: pages are copied into the file, and the disk waited for, once for many syncs
+
 _FULL: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
@@ -72,6 +75,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA synchronous = NORMAL")
     # a table that takes another's name must not be followed by the SQL views that are meant for the name
     connection.execute("PRAGMA legacy_alter_table = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     path.chmod(0o600)
 
 

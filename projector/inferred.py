@@ -7,13 +7,13 @@ once it is there: `/pricing/prompt` is `pricing_prompt`, and where that is taken
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 import msgspec
 
-from eventstore import ABSENT, JSON, canonical_bytes, resolve
-from projector.columns import INTEGERS, Stored
+from eventstore import ABSENT, JSON, resolve
+from projector.columns import INTEGERS, Stored, encoded
 
 MOST: Final = 500  # columns; SQLite takes 2000, and an object keyed by id would fill any table
 LEVELS: Final = 8  # objects in objects; what lies deeper is JSON text
@@ -24,16 +24,22 @@ _ODD: Final = re.compile(r"\W+")
 
 def fields(document: JSON) -> dict[str, Stored]:
     """The fields of a document by their path as a JSON Pointer, in the order of their names, as SQLite stores them."""
-    return dict(_fields(document, "", 0))
+    found: dict[str, Stored] = {}
+    _add(document, "", 0, found)
+    return found
 
 
-def _fields(value: JSON, path: str, level: int) -> Iterator[tuple[str, Stored]]:
-    if type(value) is dict and value and level < LEVELS:
-        for name in sorted(value):
-            step = name.replace("~", "~0").replace("/", "~1") if "~" in name or "/" in name else name
-            yield from _fields(value[name], f"{path}/{step}", level + 1)
-    else:
-        yield path, _stored(value)
+def _add(value: JSON, path: str, level: int, found: dict[str, Stored]) -> None:
+    if type(value) is not dict or not value or level >= LEVELS:
+        found[path] = _stored(value)
+        return
+    for name in sorted(value):
+        step = name.replace("~", "~0").replace("/", "~1") if "~" in name or "/" in name else name
+        member = value[name]
+        if type(member) is str or member is None:  # most are: a call for each would take most of the time
+            found[f"{path}/{step}"] = member
+        else:
+            _add(member, f"{path}/{step}", level + 1, found)
 
 
 def _stored(value: JSON) -> Stored:
@@ -42,7 +48,7 @@ def _stored(value: JSON) -> Stored:
         return value if value in INTEGERS else str(value)
     if kind is bool:
         return int(value)
-    return canonical_bytes(value).decode() if kind is dict or kind is list else value
+    return encoded(value).decode() if kind is dict or kind is list else value
 
 
 def named(columns: Mapping[str, str], document: JSON) -> dict[str, Stored]:

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from eventstore import JSON, NotAPointer, canonical_bytes, resolve
+from eventstore import JSON, NotAPointer, resolve
+from projector.columns import encoded
 from projector.errors import BadProjection
 
 ANY: Final = "*"  # in place of a name in a pointer: every member, or every element
@@ -97,7 +98,9 @@ def _changed(value: JSON, tokens: list[str], change: Callable[[JSON], JSON]) -> 
 def _as_set(value: JSON) -> JSON:
     if type(value) is not list:
         return value
-    return [each for _, each in sorted({canonical_bytes(each): each for each in value}.items())]
+    if all(type(each) is str for each in value):
+        return sorted(set(value))
+    return [each for _, each in sorted({encoded(each): each for each in value}.items())]
 
 
 def _by(value: JSON, field: str) -> JSON:

@@ -112,11 +112,8 @@ class Runner:
     def _run(self, *, stale: bool) -> list[Ran]:
         projections = self._catalogue.projections(self._record.log)
         plan = self._plan(projections)
-        with self._store.transaction():
-            for name in plan.retired:
-                self._store.discard(name, building=False)
-                self._store.discard(name, building=True)
-            self._combine()
+        if plan.retired:
+            self._retire(plan.retired)
         total = sum(self._behind(cursor) * len(works) for cursor, works in plan.follow.items())
         build = [each for each in plan.build if stale or each[1] is Why.MISSING]
         self._progress.start(total + self._behind(None) * len(build), "events")
@@ -160,6 +157,13 @@ class Runner:
     def _behind(self, cursor: Cursor | None) -> int:
         head = self._record.log.position().seq if self._until is None else self._until.seq
         return max(head - (cursor.seq if cursor else 0), 0)
+
+    def _retire(self, names: Sequence[str]) -> None:
+        with self._store.transaction():
+            for name in names:
+                self._store.discard(name, building=False)
+                self._store.discard(name, building=True)
+            self._combine()
 
     # -- following
 
@@ -235,13 +239,13 @@ class Runner:
     def _categories(self, projections: Iterable[Projection[Any]]) -> frozenset[str] | None:
         """The categories that any of these reads, None where one reads all."""
         found: set[str] = set()
-        known = self._record.log.categories()
+        known = self._record.log.category_names()
         for projection in projections:
             if projection.shape is Shape.SYNCS:
                 continue
             if projection.reads is None:
                 return None
-            found.update(each.address for each in known if projection.concerns(each.source, each.name))
+            found.update(f"{source}.{name}" for source, name in known if projection.concerns(source, name))
         return frozenset(found)
 
     def _carry_out(self, works: Sequence[_Work], batch: Batch) -> None:

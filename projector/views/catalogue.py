@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from eventstore import Category, EventLog
+from eventstore import EventLog
 from projector.errors import BadProjection, UnknownView
 from projector.noise import SHIPPED as SHIPPED_NOISE
 from projector.noise import Noise, check
@@ -68,9 +68,9 @@ class Catalogue:
 
     def projections(self, log: EventLog) -> dict[str, Projection[Any]]:
         """The projections of a log's views, by name. Raises `BadProjection`, `UnknownView`."""
-        categories = log.categories()
+        categories = log.category_names()
         found = {name: each for name, each in self._shipped.items() if _has(each, categories)}
-        for category in sorted({each.name for each in categories}):
+        for category in sorted({name for _, name in categories}):
             found.update((each.name, each) for each in self._generic(category, found))
         found = {name: each for name, each in found.items() if name not in self._own}
         found.update((each.name, each) for each in self._own.values())
@@ -99,8 +99,8 @@ class Catalogue:
         return {name: sql for name, sql in combined(set(tables)).items() if name not in self._settings.without}
 
 
-def _has(projection: Projection[Any], categories: Iterable[Category]) -> bool:
+def _has(projection: Projection[Any], categories: Iterable[tuple[str, str]]) -> bool:
     """Whether a log has what a projection reads."""
     if not projection.reads:
         return True
-    return any(projection.concerns(each.source, each.name) for each in categories)
+    return any(projection.concerns(*each) for each in categories)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
-from eventstore import ABSENT, JSON, Change, canonical_bytes, field_changes
+from eventstore import ABSENT, JSON, Change, field_changes
+from projector.columns import encoded
 from projector.noise import NONE, Noise, without_noise
 from projector.projection import Projection, history
 
@@ -68,4 +69,4 @@ def _name(document: JSON) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return None if value is ABSENT else canonical_bytes(value).decode()
+    return None if value is ABSENT else encoded(value).decode()
