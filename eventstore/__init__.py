@@ -71,7 +71,7 @@ from eventstore.sqlite import connect as open_sqlite
 from eventstore.sqlite import transaction
 from eventstore.survey import Alert, ClockDoubt, Disk, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
 from eventstore.verification import Finding, verify
-from eventstore.walk import Change
+from eventstore.walk import Change, Walk
 
 __all__ = [
     "ABSENT",
@@ -145,6 +145,7 @@ __all__ = [
     "UnknownSync",
     "Unreadable",
     "Version",
+    "Walk",
     "WriterLock",
     "apply",
     "blame",

@@ -162,6 +162,7 @@ PINNED: dict[str, list[str]] = {
         "UnknownSync",
         "Unreadable",
         "Version",
+        "Walk",
         "WriterLock",
         "apply",
         "blame",
