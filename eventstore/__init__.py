@@ -12,13 +12,16 @@ from eventstore.canonical import JSON, Document, parse
 from eventstore.canonical import canonical as canonical_bytes
 from eventstore.comparison import Changed, Comparison, RulesDiffer, compare
 from eventstore.errors import (
+    BadPolicy,
     BeyondHead,
     BrokenHistory,
     CategoryTaken,
     Damaged,
     DiskFull,
     EventStoreError,
+    LogCompacted,
     LogRebuilt,
+    LossAhead,
     NewerRecord,
     NoRecord,
     NotAPointer,
@@ -66,6 +69,8 @@ from eventstore.patch import Patch, apply, compose, diff
 from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
+from eventstore.retention import CategoryPlan, Plan, Policy, Spacing, Zone
+from eventstore.retention import parse as parse_policy
 from eventstore.survey import Alert, ClockDoubt, Disk, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
 from eventstore.verification import Finding, verify
 from eventstore.walk import Change
@@ -77,10 +82,12 @@ __all__ = [
     "Archive",
     "Asked",
     "Attempt",
+    "BadPolicy",
     "BeyondHead",
     "Blame",
     "BrokenHistory",
     "Category",
+    "CategoryPlan",
     "CategoryTaken",
     "Cause",
     "Change",
@@ -104,7 +111,9 @@ __all__ = [
     "Item",
     "Kind",
     "Listing",
+    "LogCompacted",
     "LogRebuilt",
+    "LossAhead",
     "NewerRecord",
     "NoRecord",
     "NotAPointer",
@@ -113,6 +122,8 @@ __all__ = [
     "Patch",
     "PatchError",
     "Period",
+    "Plan",
+    "Policy",
     "Position",
     "Progress",
     "ReadOnlyRecord",
@@ -127,6 +138,7 @@ __all__ = [
     "Scope",
     "Silent",
     "Sizes",
+    "Spacing",
     "Staleness",
     "Standing",
     "State",
@@ -140,6 +152,7 @@ __all__ = [
     "Unreadable",
     "Version",
     "WriterLock",
+    "Zone",
     "apply",
     "blame",
     "canonical_bytes",
@@ -150,6 +163,7 @@ __all__ = [
     "field_changes",
     "from_ms",
     "parse",
+    "parse_policy",
     "periods",
     "resolve",
     "standing_alerts",

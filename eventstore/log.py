@@ -36,16 +36,12 @@ from eventstore.model import (
     from_ms,
 )
 from eventstore.positions import Instant, Position, find_position, rules_at
+from eventstore.reading import Events
 from eventstore.recorder import Learned, Recorder
 from eventstore.selection import Selection
 from eventstore.walk import Change, Walk, concerns, may_concern
 
-_EVENTS: Final = """
-SELECT e.seq, c.source, c.name, t.key, e.parent, e.scope, e.kind, n.observed_at, e.not_before, n.sync, e.hash,
-       CAST(e.body AS BLOB)
-FROM event_{g} e JOIN entry n ON n.id = e.entry JOIN entity_{g} t ON t.id = e.entity
-JOIN category_{g} c ON c.id = e.category
-"""
+_SYNC_ENTRY: Final = "SELECT id, seq FROM entry WHERE generation = ? AND kind = 'sync'"
 
 
 class EventLog:
@@ -325,9 +321,10 @@ class EventLog:
     def seq_before(self, sync: int) -> int:
         """The number of the last event before those of a sync; that of the last event where it is not recorded."""
         with self.reading() as generation:
-            events = f"SELECT min(e.seq) FROM event_{generation} e JOIN entry n ON n.id = e.entry WHERE n.sync = ?"
-            first = self._db.execute(events, (sync,)).fetchone()[0]
-            return self.position().seq if first is None else int(first) - 1
+            entry = f"{_SYNC_ENTRY} AND sync = ?"
+            row = self._db.execute(entry, (generation, sync)).fetchone()
+            before = 0 if row is None else self._seq_before(generation, row[0])
+            return self.position().seq if row is None or row[1] == before else before
 
     def seq_of(self, sync: int) -> int:
         """The number of the last event up to and with a sync, 0 where the sync is not recorded."""
@@ -392,6 +389,11 @@ class EventLog:
 
     # -- helpers
 
+    def _seq_before(self, generation: int, entry: int) -> int:
+        before = f"{_SYNC_ENTRY} AND id < ? ORDER BY id DESC LIMIT 1"
+        row = self._db.execute(before, (generation, entry)).fetchone()
+        return 0 if row is None else int(row[1])
+
     def _evidence(self, generation: int) -> confirmation.Evidence:
         return confirmation.Evidence(self._db, generation, self._archive.attempt_rows)
 
@@ -402,28 +404,12 @@ class EventLog:
 
     def _events(self, wanted: Selection, *, newest_first: bool) -> Iterator[Event]:
         with self.reading() as generation:
-            where, values = wanted.where(self._db, generation)
-            order = "DESC" if newest_first else "ASC"
-            query = f"{_EVENTS.format(g=generation)} WHERE {where} ORDER BY e.seq {order}"
-            rows = self._db.execute(query, values)
+            events = Events(self._db, generation, self._archive).selected(wanted, newest_first=newest_first)
+            event = next(events, None)
         with sqlite.explained(self._path):
-            for row in rows:
-                yield self._event(row)
-
-    def _event(self, row: tuple[Any, ...]) -> Event:
-        seq, source, name, key, parent, scope, kind, observed_at, not_before, sync, digest, body = row
-        return Event(
-            seq,
-            Entity(source, name, key),
-            parent,
-            self._archive.scope(scope),
-            Kind(kind),
-            from_ms(observed_at),
-            None if not_before is None else from_ms(not_before),
-            sync,
-            digest.hex(),
-            body,
-        )
+            while event is not None:
+                yield event
+                event = next(events, None)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

@@ -258,7 +258,8 @@ class Event(msgspec.Struct, frozen=True):
 
     `observed_at` is the first sight of it, `not_before` the last moment at which the opposite was confirmed (None: it
     never was); what happened lies between. `hash` is SHA-256 of the resulting document's canonical bytes, in
-    hexadecimal. `body` is canonical JSON: a document (appeared), a JSON Patch (changed), None (disappeared).
+    hexadecimal. `body` is canonical JSON: a document (appeared), a JSON Patch (changed), None (disappeared). `starts`
+    is the number of the first of the events that compaction made this one of; None: it is as it was recorded.
     """
 
     seq: int
@@ -271,6 +272,7 @@ class Event(msgspec.Struct, frozen=True):
     sync: int
     hash: str
     body: bytes | None
+    starts: int | None = None
 
     @property
     def document(self) -> JSON:

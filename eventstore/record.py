@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
 
 from eventstore import generations, schema, sqlite, survey
 from eventstore.archive import Archive
@@ -17,6 +19,11 @@ from eventstore.errors import EventStoreError, NewerRecord, NoRecord, NotARecord
 from eventstore.lock import WriterLock
 from eventstore.log import EventLog
 from eventstore.model import Scope, from_ms
+from eventstore.progress import Progress, Silent
+from eventstore.retention import Policy
+
+if TYPE_CHECKING:
+    from eventstore.compaction import Compacted, Compaction, Thinned
 
 FILE: Final = "record.db"
 LOCK: Final = "writer.lock"
@@ -156,6 +163,54 @@ class Record:
         """Syncs that are archived and not recorded, for their clock was not believed; the oldest first."""
         with self.snapshot():
             return [survey.clock_doubt(sync) for sync in self.archive.clock_doubts()]
+
+    def compact(
+        self, policy: Policy, *, lossy: bool = False, keep_from: int | None = None, progress: Progress | None = None
+    ) -> Compacted:
+        """Seal, thin and pack what a policy says, and give the space back; killed anywhere, the next one goes on.
+
+        Nothing is lost unless `lossy` says so or something was before: then only what loses nothing is done, and
+        `withheld` is true. What came after event `keep_from` is not thinned. Needs a record that is open for writing;
+        readers go on beside it. Raises as `open` does, and `BeyondHead`.
+        """
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        progress = progress or Silent()
+        work = compaction.Work(self._db, self.log.generation, self._step)
+        wanted = compaction.planned(self._db, self.log.generation, policy, keep_from)
+        if wanted is None:
+            return compaction.Compacted((), 0)
+        safe = compaction.without_loss(wanted)
+        refused = not lossy and wanted != safe and not compaction.lossy_before(self._db)
+        with sqlite.explained(self.path):
+            packing = compaction.Packing(self._db, self._step)
+            done = compaction.compact(work, packing, safe if refused else wanted, progress)
+            withheld = refused and not work.idle(wanted)
+            compaction.vacuum(self._db)
+        progress.finish()
+        return msgspec.structs.replace(done, withheld=withheld)
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        """A transaction of compaction's, after which nothing is remembered of how things were stored before."""
+        with self.transaction():
+            yield
+        self.archive.forget()
+        self.log.forget()
+
+    def compactions(self) -> list[Compaction]:
+        """All compactions that were ever begun, the oldest first."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with self.snapshot():
+            return compaction.compactions(self._db)
+
+    def thinned_since(self, entry: int) -> list[Thinned]:
+        """Of which events less is left than when the chain ended with an entry: what was derived of them is stale."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with self.snapshot():
+            return compaction.thinned_since(self._db, self.log.generation, entry)
 
     def close(self) -> None:
         """Close the file and let go of the lock."""
