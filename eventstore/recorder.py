@@ -240,7 +240,8 @@ class Recorder:
     def _update_entity(self, seq: int, known: Known, draft: Draft) -> None:
         self._db.execute(
             f"UPDATE entity_{self._generation} "
-            "SET parent_category = ?, parent = ?, scope = ?, seq = ?, hash = ? WHERE id = ?",
+            "SET parent_category = ?, parent = ?, scope = ?, seq = ?, hash = ?, entry = NULL, origin = NULL "
+            "WHERE id = ?",
             (draft.parent_category, draft.parent, draft.scope, seq, _digest(draft.document), known.id),
         )
 

@@ -82,9 +82,10 @@ def _last(events: list[Stored]) -> bytes | None:
 def show(db: sqlite3.Connection, generation: int, number: int, draft: Draft) -> None:
     """Let readers see a segment. Needs a transaction."""
     db.execute(f"UPDATE segment_{generation} SET live = 1 WHERE id = ?", (number,))
+    last = [entity.events[-1] for entity in draft.entities if entity.events]
     db.executemany(
-        f"UPDATE entity_{generation} SET entry = ?, origin = ? WHERE id = ?",
-        [(each.events[-1].entry, each.events[-1].scope, each.entity) for each in draft.entities if each.events],
+        f"UPDATE entity_{generation} SET entry = ?, origin = ? WHERE id = ? AND seq = ?",
+        [(event.entry, event.scope, event.entity, event.seq) for event in last],
     )
 
 

@@ -299,7 +299,7 @@ CREATE TABLE thinned_{g} ( -- events of a category that were composed or dropped
     compaction INTEGER NOT NULL,
     PRIMARY KEY (category, last)
 ) STRICT, WITHOUT ROWID;
-ALTER TABLE entity_{g} ADD COLUMN entry INTEGER /* of its last sealed event */;
+ALTER TABLE entity_{g} ADD COLUMN entry INTEGER /* of its last event, once that is sealed */;
 ALTER TABLE entity_{g} ADD COLUMN origin INTEGER /* the scope of that event */;
 """
 

@@ -143,7 +143,7 @@ def _covered(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
         yield Finding("thinned", None, "what is thinned is not what the last receipt says")
     strays = db.execute(
         "SELECT count(*) FROM compaction WHERE point NOT IN (SELECT id FROM entry WHERE kind = 'compaction') "
-        "OR receipt NOT IN (SELECT id FROM entry WHERE kind = 'receipt')"
+        "OR receipt IS NOT NULL AND receipt NOT IN (SELECT id FROM entry WHERE kind = 'receipt')"
     ).fetchone()[0]
     if strays:
         yield Finding("compaction", None, f"{strays} compactions belong to no entry of the chain")

@@ -45,7 +45,7 @@ class _Entity(msgspec.Struct):
     digest: bytes = NOTHING_DIGEST
     patches: int = 0
     patch_bytes: int = 0
-    sealed: tuple[int, int] | None = None  # entry and scope of its last sealed event
+    sealed: tuple[int, int] | None = None  # entry and scope of its last event, where that is sealed
 
 
 def check(db: sqlite3.Connection, generation: int, progress: Progress) -> list[Finding]:
@@ -54,12 +54,9 @@ def check(db: sqlite3.Connection, generation: int, progress: Progress) -> list[F
     sealed = segments.listed(db, generation)
     total = db.execute(f"SELECT count(*) FROM event_{generation}").fetchone()[0]
     progress.start(total + sum(each.events for each in sealed), "events")
-    entry = None
     rows = itertools.starmap(Stored, db.execute(_ROWS.format(g=generation)))
     for event in merged(sealed, folding.open, rows):
-        if entry is not None and event.entry != entry:
-            folding.end_entry()
-        entry = event.entry
+        folding.come_to(event.entry)
         folding.event(event)
         progress.advance()
     folding.end_entry()
@@ -76,6 +73,7 @@ class _Folding:
         self._generation = generation
         self._entities: dict[int, _Entity] = {}
         self._live: dict[int, dict[int, _Entity]] = {}
+        self._entry: int | None = None
         self._touched: dict[int, tuple[int, int | None]] = {}  # last seq and sync in this entry, by category
         self._keyframes = self._sync_of("keyframe", "entity")
         self._catalogues = self._sync_of("catalogue", "category")
@@ -92,8 +90,15 @@ class _Folding:
     def _find(self, where: str, sync: int | None, message: str) -> None:
         self.findings.append(Finding(where, sync, message))
 
+    def come_to(self, entry: int) -> None:
+        """The next event is in an entry: the one before is over if that is another."""
+        if self._entry is not None and entry != self._entry:
+            self.end_entry()
+        self._entry = entry
+
     def open(self, segment: Segment) -> list[Stored]:
         """Check that a segment begins with what stands now, and give its events."""
+        self.come_to(segment.head.entries[0])
         self._segments.open(segment, self._entities)
         return segments.events_of(self._db, self._generation, segment)
 
@@ -120,8 +125,7 @@ class _Folding:
         self._since[event.category] = self._since.get(event.category, 0) + 1
         self._touched[event.category] = (event.seq, sync)
         sealed = self._segments.holds(event)
-        if sealed:
-            entity.sealed = event.entry, event.scope
+        entity.sealed = (event.entry, event.scope) if sealed else None
         if event.kind == "changed" and not wrong:
             self._keyframe(number, entity, sealed=sealed)
 
