@@ -10,6 +10,7 @@ Everything that is learned enters as a `Listing`, everything that is known leave
 from eventstore.archive import Archive
 from eventstore.canonical import JSON, Document, parse
 from eventstore.canonical import canonical as canonical_bytes
+from eventstore.compacted import Compacted, Compaction, Held, Preview, Report, Tally, ThinnedRange
 from eventstore.comparison import Changed, Comparison, RulesDiffer, compare
 from eventstore.errors import (
     BadPolicy,
@@ -69,7 +70,8 @@ from eventstore.patch import Patch, apply, compose, diff
 from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
-from eventstore.retention import CategoryPlan, Plan, Policy, Spacing, Zone
+from eventstore.retention import CategoryPlan, Plan, Policy, Spacing, Zone, policy_in
+from eventstore.retention import make as make_policy
 from eventstore.retention import parse as parse_policy
 from eventstore.survey import Alert, ClockDoubt, Disk, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
 from eventstore.verification import Finding, verify
@@ -93,6 +95,8 @@ __all__ = [
     "Change",
     "Changed",
     "ClockDoubt",
+    "Compacted",
+    "Compaction",
     "Comparison",
     "Damaged",
     "Disk",
@@ -106,6 +110,7 @@ __all__ = [
     "FieldChange",
     "Finding",
     "Follower",
+    "Held",
     "Instant",
     "Issue",
     "Item",
@@ -125,12 +130,14 @@ __all__ = [
     "Plan",
     "Policy",
     "Position",
+    "Preview",
     "Progress",
     "ReadOnlyRecord",
     "Record",
     "RecordBusy",
     "Recorded",
     "Repeat",
+    "Report",
     "Request",
     "Result",
     "Rules",
@@ -144,6 +151,8 @@ __all__ = [
     "State",
     "Status",
     "Sync",
+    "Tally",
+    "ThinnedRange",
     "Totals",
     "UnknownAttempt",
     "UnknownCategory",
@@ -162,9 +171,11 @@ __all__ = [
     "disk_of",
     "field_changes",
     "from_ms",
+    "make_policy",
     "parse",
     "parse_policy",
     "periods",
+    "policy_in",
     "resolve",
     "standing_alerts",
     "to_ms",

@@ -65,6 +65,7 @@ def discard_unfinished(db: sqlite3.Connection) -> None:
     for (number,) in db.execute("SELECT id FROM generation WHERE state = 'building'").fetchall():
         _drop(db, number)
         db.execute("DELETE FROM entry WHERE generation = ?", (number,))
+        db.execute("DELETE FROM compaction WHERE generation = ?", (number,))
         db.execute("DELETE FROM generation WHERE id = ?", (number,))
 
 

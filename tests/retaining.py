@@ -54,16 +54,21 @@ def steps(draw: DrawFn, *, most: int = 24) -> list[Step]:
 
 def lay(record: Record, step: Step) -> None:
     """Lay a sync down: each thing has a document, and a gauge that shows half of the number."""
-    items = tuple(
-        Item(key, (("thing", Document.of({"n": number})), ("gauge", Document.of({"half": number // 2, "of": key}))))
-        for key, number in step.shown.items()
-    )
     at = from_ms(step.at)
     with record.transaction():
         sync = record.archive.open_sync(Cause.SYNC, opened_at=at, rules={"api.things": RULES})
         (attempt,) = record.archive.add(sync, [Request(THINGS, at, at, 200, repr(step.shown).encode())])
         record.archive.close_sync(sync, at=at)
-        record.log.record(sync, [Listing(THINGS, CATEGORIES, attempt, complete=True, items=items)])
+        record.log.record(sync, [listing_of(step, attempt)])
+
+
+def listing_of(step: Step, attempt: int) -> Listing:
+    """What a sync shows."""
+    items = tuple(
+        Item(key, (("thing", Document.of({"n": number})), ("gauge", Document.of({"half": number // 2, "of": key}))))
+        for key, number in step.shown.items()
+    )
+    return Listing(THINGS, CATEGORIES, attempt, complete=True, items=items)
 
 
 def documents(record: Record, category: str, at: datetime) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collector import Source, Watched
     from eventstore import Record
 
+COMPACTED_EVERY: Final = timedelta(days=1)
 TOLD_EVERY: Final = timedelta(minutes=5)  # a disk fills up between two syncs too
 
 
@@ -50,7 +52,11 @@ def run(log_form: LogForm) -> None:
             work.sync,
             clock=SystemClock(ending.wait),
             log=narrator(),
-            tasks=[Task("notices", telling.round), Task("notices meanwhile", telling.round, every=TOLD_EVERY)],
+            tasks=[
+                Task("notices", telling.round),
+                Task("notices meanwhile", telling.round, every=TOLD_EVERY),
+                Task("compaction", partial(service.compact, directory), every=COMPACTED_EVERY),
+            ],
             changed=watching.changed,
         ).run()
         narrator().info("stopped")

@@ -12,8 +12,9 @@ from typing import Final
 
 import msgspec
 
+from eventstore.compacted import Compacted, Compaction, Report, ThinnedRange
 from eventstore.compaction.answers import Packing
-from eventstore.compaction.carrying import Held, Point, Report, Tally, Work
+from eventstore.compaction.carrying import Point, Work
 from eventstore.model import from_ms, to_ms
 from eventstore.names import NumberedCategory
 from eventstore.positions import find_position
@@ -21,52 +22,19 @@ from eventstore.progress import Progress
 from eventstore.retention import Plan, Policy, plan
 
 __all__ = [
-    "Compacted",
-    "Compaction",
-    "Held",
     "Packing",
-    "Report",
-    "Tally",
-    "Thinned",
     "Work",
     "compact",
     "compactions",
     "lossy_before",
     "planned",
+    "repeated",
     "thinned_since",
     "vacuum",
     "without_loss",
 ]
 
 VACUUMED_TOGETHER: Final = 4096  # pages moved in one transaction: what others wait for
-
-
-class Compacted(msgspec.Struct, frozen=True):
-    """What compacting did: the reports of what it ended, the oldest first, and how many answers it packed.
-
-    `withheld`: by the policy something would have been lost as well, and nobody has said yes to that.
-    """
-
-    reports: tuple[Report, ...]
-    answers: int
-    withheld: bool = False
-
-
-class Compaction(msgspec.Struct, frozen=True):
-    """A compaction that was begun: its plan, and its report where it has come to its end."""
-
-    id: int
-    generation: int
-    plan: Plan
-    report: Report | None
-
-
-class Thinned(msgspec.Struct, frozen=True):
-    """Of the events of a category (`SOURCE.CATEGORY`) from `first` to `last` less is left than there was."""
-
-    category: str
-    first: int
-    last: int
 
 
 def planned(db: sqlite3.Connection, generation: int, policy: Policy, keep_from: int | None = None) -> Plan | None:
@@ -107,6 +75,28 @@ def _packed(packing: Packing, until: int, progress: Progress) -> Iterator[int]:
         yield went
 
 
+def repeated(db: sqlite3.Connection, before: int, generation: int) -> Plan | None:
+    """The plan of a generation's last compaction, for the one that is to take its place; None where there was none.
+
+    Numbers may be others there, so what was to be sealed is told by time.
+    """
+    row = db.execute(
+        "SELECT plan FROM compaction WHERE generation = ? AND receipt IS NOT NULL ORDER BY id DESC LIMIT 1", (before,)
+    ).fetchone()
+    if row is None:
+        return None
+    last = msgspec.json.decode(row[0], type=Point).plan
+    there = set(db.execute(f"SELECT source, name FROM category_{generation}").fetchall())
+    categories = []
+    for each in last.categories:
+        sealed_until = find_position(db, before, each.until).observed_at
+        until = 0 if sealed_until is None else find_position(db, generation, sealed_until).seq
+        if (each.source, each.name) in there:
+            categories.append(msgspec.structs.replace(each, until=until))
+    head = find_position(db, generation, from_ms(last.now)).seq
+    return msgspec.structs.replace(last, head=head, keep_from=None, answers_until=0, categories=tuple(categories))
+
+
 def without_loss(wanted: Plan) -> Plan:
     """The same plan, but that nothing is thinned."""
     kept = tuple(msgspec.structs.replace(each, zones=()) for each in wanted.categories)
@@ -132,7 +122,7 @@ def lossy_before(db: sqlite3.Connection) -> bool:
     return any(category.zones for each in compactions(db) for category in each.plan.categories)
 
 
-def thinned_since(db: sqlite3.Connection, generation: int, entry: int) -> list[Thinned]:
+def thinned_since(db: sqlite3.Connection, generation: int, entry: int) -> list[ThinnedRange]:
     """What was thinned by compactions that have not ended by an entry of the chain, by category and number."""
     rows = db.execute(
         f"SELECT c.source || '.' || c.name, t.first, t.last FROM thinned_{generation} t "
@@ -140,7 +130,7 @@ def thinned_since(db: sqlite3.Connection, generation: int, entry: int) -> list[T
         "WHERE p.receipt IS NULL OR p.receipt > ? ORDER BY 1, 2",
         (entry,),
     )
-    return [Thinned(*row) for row in rows]
+    return [ThinnedRange(*row) for row in rows]
 
 
 def vacuum(db: sqlite3.Connection) -> None:

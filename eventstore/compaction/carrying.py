@@ -13,6 +13,7 @@ import msgspec
 
 from eventstore import chain, generations, names, segments
 from eventstore.canonical import encode
+from eventstore.compacted import Held, Report, Tally
 from eventstore.compaction import sealing
 from eventstore.compaction.drafting import Draft, drafted, ended
 from eventstore.compaction.stretches import Stretch, Stretches
@@ -24,37 +25,11 @@ from eventstore.retention import CategoryPlan, Plan
 from eventstore.segments import Window
 
 
-class Held(msgspec.Struct, frozen=True):
-    """What a category takes: events, and bytes of patches and documents as they are stored."""
-
-    events: int
-    bytes: int
-
-
-class Tally(msgspec.Struct, frozen=True):
-    """What a compaction made of a category (`SOURCE.CATEGORY`).
-
-    `intervals` counts intervals of presence that went, `entities` those of which nothing is left.
-    """
-
-    category: str
-    before: Held
-    after: Held
-    intervals: int = 0
-    entities: int = 0
-
-
 class Point(msgspec.Struct, frozen=True):
     """What a compaction begins with: its plan, and what each category took by then."""
 
     plan: Plan
     before: dict[str, Held]
-
-
-class Report(msgspec.Struct, frozen=True):
-    """What came of a compaction."""
-
-    categories: tuple[Tally, ...]
 
 
 class Work:

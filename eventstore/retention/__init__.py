@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventstore.retention.buckets import Bucket, Zone, bucket_of, zones
+from eventstore.retention.files import make, policy_in, shipped
 from eventstore.retention.plan import CategoryPlan, Plan, plan
 from eventstore.retention.policy import Policy, Rule, Spacing, Summary, Tier, parse
 
@@ -17,7 +18,10 @@ __all__ = [
     "Tier",
     "Zone",
     "bucket_of",
+    "make",
     "parse",
     "plan",
+    "policy_in",
+    "shipped",
     "zones",
 ]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import DataObject
 
-from eventstore import Event, EventLog, Follower, LogRebuilt, Record, RecordBusy, from_ms, replay, verify
+from eventstore import Event, EventLog, Follower, LogRebuilt, Record, RecordBusy, from_ms, parse_policy, replay, verify
 from eventstore.compaction import drafting, sealing
 from tests.agreement import assert_same_events, assert_same_states
 from tests.laying import RULES, Laid, archive, empty_record, request_of
@@ -119,6 +119,12 @@ class LogMachine(RuleBasedStateMachine):
             if data.draw(st.booleans()):
                 assert all(sealing.steps(self.record._db, g, category, until, self.record.transaction))
         self.record.log.forget()
+
+    @rule()
+    def compact(self) -> None:
+        """All that is older than an hour is sealed, with a point and a receipt in the chain."""
+        self.record.compact(parse_policy('[default]\nkeep = "all"\nseal_after = "1h"\n'))
+        assert self.record.compact(parse_policy('[default]\nkeep = "all"\nseal_after = "1h"\n')).reports == ()
 
     # -- what happens to the process
 
