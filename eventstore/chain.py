@@ -172,13 +172,17 @@ def receipt_lines(db: sqlite3.Connection, entry: int) -> Iterator[Line]:
 
 
 def covered_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
-    """All that is thinned: the digest of each entry as it now stands, and of which numbers less is left."""
+    """All that is thinned: the digest of each entry as it now stands, of which numbers less is left, and where."""
     yield from db.execute(
         "SELECT 'again', id, lower(hex(again)) FROM entry WHERE generation = ? AND again IS NOT NULL ORDER BY id",
         (generation,),
     )
     yield from db.execute(
         f"SELECT 'thinned', category, first, last, compaction FROM thinned_{generation} ORDER BY category, last"
+    )
+    yield from db.execute(
+        "SELECT 'segment', id, category, first, last, events, composed, since "
+        f"FROM segment_{generation} WHERE live = 1 AND composed <> 0 ORDER BY id"
     )
 
 

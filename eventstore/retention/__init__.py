@@ -5,7 +5,7 @@ from __future__ import annotations
 from eventstore.retention.buckets import Bucket, Zone, bucket_of, zones
 from eventstore.retention.files import make, policy_in, shipped
 from eventstore.retention.plan import CategoryPlan, Plan, plan
-from eventstore.retention.policy import Policy, Rule, Spacing, Summary, Tier, parse
+from eventstore.retention.policy import Policy, Rule, Spacing, Tier, parse
 
 __all__ = [
     "Bucket",
@@ -14,7 +14,6 @@ __all__ = [
     "Policy",
     "Rule",
     "Spacing",
-    "Summary",
     "Tier",
     "Zone",
     "bucket_of",

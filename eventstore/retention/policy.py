@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -41,19 +41,12 @@ class Tier(msgspec.Struct, frozen=True):
     keep: Spacing
 
 
-class Summary(msgspec.Struct, frozen=True):
-    """Which numbers are summed up, for each UTC day, before what they come from is thinned; JSON Pointers."""
-
-    fields: tuple[str, ...]
-
-
 class Rule(msgspec.Struct, frozen=True):
     """What holds for a category. `older` is what is kept beyond the last tier, None: nothing but how things stood."""
 
     tiers: tuple[Tier, ...]
     older: Spacing | None
     seal_after: int
-    summarise: Summary | None = None
 
     @property
     def keeps_all(self) -> bool:
@@ -67,7 +60,6 @@ class Policy(msgspec.Struct, frozen=True):
     text: str
     default: Rule
     categories: Mapping[str, Rule]
-    archive: int | None
     pins: frozenset[tuple[str, str]]
 
     @property
@@ -91,22 +83,15 @@ class _TierTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     age: str = msgspec.field(name="for")
 
 
-class _SummaryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    every: str
-    fields: tuple[str, ...]
-
-
 class _RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: Spacing | None = None
     tiers: tuple[_TierTable, ...] | None = None
     older: str | None = None
     seal_after: str | None = None
-    summarise: _SummaryTable | None = None
 
 
 class _ArchiveTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    keep: str | None = None
-    age: str | None = msgspec.field(name="for", default=None)
+    keep: Literal["all"] = "all"
 
 
 class _PinTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +118,6 @@ def parse(text: str) -> Policy:
         text,
         _rule(file.default, "default", seal_after),
         {name: _rule(table, f"category.{name}", seal_after) for name, table in file.category.items()},
-        _archive(file.archive),
         frozenset(_pin(text, f"pin.entities[{place}]") for place, text in enumerate(file.pin.entities)),
     )
 
@@ -141,11 +125,10 @@ def parse(text: str) -> Policy:
 def _rule(table: _RuleTable, where: str, seal_after: int) -> Rule:
     if table.seal_after is not None:
         seal_after = _age(table.seal_after, f"{where}.seal_after")
-    summary = None if table.summarise is None else _summary(table.summarise, f"{where}.summarise")
     if table.tiers is None:
         if table.older is not None:
             raise BadPolicy(f"{where}.older: it says what is kept beyond the tiers, and there are none")
-        return Rule((), table.keep or Spacing.ALL, seal_after, summary)
+        return Rule((), table.keep or Spacing.ALL, seal_after)
     if table.keep is not None:
         raise BadPolicy(f"{where}.keep: say either that or tiers")
     tiers = tuple(Tier(_age(each.age, f"{where}.tiers[{n}].for"), each.keep) for n, each in enumerate(table.tiers))
@@ -154,7 +137,7 @@ def _rule(table: _RuleTable, where: str, seal_after: int) -> Rule:
             raise BadPolicy(f"{where}.tiers[{place}].for: it must be longer than that of the tier before")
         if _FINENESS[coarser.keep] <= _FINENESS[finer.keep]:
             raise BadPolicy(f"{where}.tiers[{place}].keep: it must be coarser than that of the tier before")
-    return Rule(tiers, _older(table.older, tiers, f"{where}.older"), seal_after, summary)
+    return Rule(tiers, _older(table.older, tiers, f"{where}.older"), seal_after)
 
 
 def _older(text: str | None, tiers: tuple[Tier, ...], where: str) -> Spacing | None:
@@ -166,25 +149,6 @@ def _older(text: str | None, tiers: tuple[Tier, ...], where: str) -> Spacing | N
     if tiers and _FINENESS[known[text]] < _FINENESS[tiers[-1].keep]:
         raise BadPolicy(f"{where}: it must not be finer than the last tier")
     return known[text]
-
-
-def _summary(table: _SummaryTable, where: str) -> Summary:
-    if table.every != "1d":
-        raise BadPolicy(f"{where}.every: numbers are summed up by the day: write 1d")
-    for place, pointer in enumerate(table.fields):
-        if not pointer.startswith("/"):
-            raise BadPolicy(f"{where}.fields[{place}]: write a JSON Pointer, which begins with /")
-    return Summary(table.fields)
-
-
-def _archive(table: _ArchiveTable) -> int | None:
-    if table.age is not None and table.keep is not None:
-        raise BadPolicy("archive: say either keep or for")
-    if table.age is not None:
-        return _age(table.age, "archive.for")
-    if table.keep not in {None, Spacing.ALL.value}:
-        raise BadPolicy('archive.keep: write "all", or for = "365d" instead')
-    return None
 
 
 def _pin(text: str, where: str) -> tuple[str, str]:

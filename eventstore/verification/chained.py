@@ -15,6 +15,12 @@ from eventstore.verification.finding import Finding, digest_or_none
 _ENTRIES = "SELECT id, generation, kind, sync, observed_at, seq, digest, root, again FROM entry ORDER BY id"
 
 
+_FIRST_SYNCS = """
+SELECT (SELECT sync FROM entry WHERE generation = ? AND kind = 'sync' AND seq >= s.first ORDER BY id LIMIT 1), s.first
+FROM segment_{g} s ORDER BY s.first
+"""
+
+
 def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     """Check every entry: its place, its root, and (but for superseded generations) all that it commits to."""
     states = dict(db.execute("SELECT id, state FROM generation").fetchall())
@@ -141,6 +147,9 @@ def _covered(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
     thinned = list(chain.covered_lines(db, generation))
     if (row is None and thinned) or (row is not None and row[0] is not None and digest_or_none(thinned) != covers):
         yield Finding("thinned", None, "what is thinned is not what the last receipt says")
+        # which of them it is cannot be told any more
+        for sync, first in db.execute(_FIRST_SYNCS.format(g=generation), (generation,)).fetchall():
+            yield Finding("segment", sync, f"the segment that begins at @{first} may be what is altered")
     strays = db.execute(
         "SELECT count(*) FROM compaction WHERE point NOT IN (SELECT id FROM entry WHERE kind = 'compaction') "
         "OR receipt IS NOT NULL AND receipt NOT IN (SELECT id FROM entry WHERE kind = 'receipt')"
