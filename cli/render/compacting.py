@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cli.options import Format
 from cli.render import forms
@@ -46,7 +46,8 @@ def _line(tally: Tally) -> tuple[str, ...]:
 def preview(seen: Preview, format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
     """What would come of each category, and what could not be told apart any more."""
     if format_ is not Format.TABLE:
-        yield from forms.one(seen)
+        report = None if seen.report is None else seen.report.categories
+        yield from forms.one({"plan": None if seen.plan is None else _plan(seen.plan), "categories": report})
         return
     if seen.report is None or seen.plan is None:
         yield b"there is nothing to compact\n"
@@ -75,8 +76,33 @@ def _kept(zone: Zone) -> str:
 def history(found: Sequence[Compaction], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
     """All compactions, the oldest first."""
     if format_ is not Format.TABLE:
-        return forms.rows(found, format_)
+        return forms.rows(map(_compaction, found), format_)
     return forms.table(("COMPACTION", "HEAD", "AT", "EVENTS", "AFTER", "SIZE", "AFTER"), map(_receipt, found), paper)
+
+
+def _compaction(compaction: Compaction) -> dict[str, Any]:
+    report = None if compaction.report is None else compaction.report.categories
+    begun = {"id": compaction.id, "generation": compaction.generation, "plan": _plan(compaction.plan)}
+    return {**begun, "categories": report}
+
+
+def _plan(plan: Plan) -> dict[str, Any]:
+    """A plan with its times as such."""
+    return {
+        "policy": plan.policy,
+        "head": plan.head,
+        "now": from_ms(plan.now),
+        "keep_from": plan.keep_from,
+        "categories": [
+            {
+                "category": each.address,
+                "until": each.until,
+                "zones": [{"before": from_ms(zone.before), "keep": zone.keep or "delete"} for zone in each.zones],
+                "pinned": each.pinned,
+            }
+            for each in plan.categories
+        ],
+    }
 
 
 def _receipt(compaction: Compaction) -> tuple[str, ...]:

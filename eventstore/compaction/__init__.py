@@ -59,7 +59,7 @@ def compact(work: Work, packing: Packing, wanted: Plan, progress: Progress) -> C
     begun = work.open()
     if begun is not None:
         number, left = begun
-        work.carry_out(number, left, progress)
+        work.carry_out(number, left, progress, resumed=True)
         reports.append(work.end(number, left))
     if not work.idle(wanted):
         number = work.begin(wanted)

@@ -70,8 +70,8 @@ class Work:
             seal(self._db, point, chain.digest(chain.compaction_lines(self._db, point)))
         return number
 
-    def carry_out(self, number: int, plan: Plan, progress: Progress) -> None:
-        """Seal and thin what a plan says, as far as that has not been done."""
+    def carry_out(self, number: int, plan: Plan, progress: Progress, *, resumed: bool = False) -> None:
+        """Seal and thin what a plan says, as far as that has not been done (`resumed`: by one who was killed)."""
         with self._transaction():
             discard_unseen(self._db, self._generation)
         for category, planned in self._planned(plan):
@@ -81,7 +81,7 @@ class Work:
                 progress.advance(went)
         for category, planned in self._planned(plan):
             if planned.zones:
-                self._thin(number, category, planned)
+                self._thin(number, category, planned, resumed=resumed)
 
     def end(self, number: int, plan: Plan) -> Report:
         """Lay the receipt down."""
@@ -123,8 +123,8 @@ class Work:
 
     # -- thinning
 
-    def _thin(self, number: int, category: NumberedCategory, planned: CategoryPlan) -> None:
-        stretches = Stretches(self._db, self._generation, category.id, planned)
+    def _thin(self, number: int, category: NumberedCategory, planned: CategoryPlan, *, resumed: bool) -> None:
+        stretches = Stretches(self._db, self._generation, category.id, planned, resumed=resumed)
         for stretch in stretches:
             segment = self._replace(number, category.id, planned, stretch)
             stretches.carried = ended(self._db, self._generation, segment).standing

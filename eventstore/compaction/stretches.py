@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from eventstore import segments
-from eventstore.compaction.drafting import Standing, Start, begun
+from eventstore.compaction.drafting import Standing, Start, begun, ended
 from eventstore.compaction.sealing import full
 from eventstore.retention import CategoryPlan, bucket_of
 from eventstore.retention.thinning import Known, Thinned, merged_spans, thin
@@ -98,7 +98,11 @@ class _Gathering(msgspec.Struct):
 class Stretches:
     """The stretches of a category that thinning changes, in order; `carried` is set between one and the next."""
 
-    def __init__(self, db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan) -> None:
+    def __init__(
+        self, db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan, *, resumed: bool = False
+    ) -> None:
+        """`resumed`: who did this before was killed, so that a segment may not begin with what stood before it."""
+        self._resumed = resumed
         self._db = db
         self._generation = generation
         self._category = category
@@ -111,8 +115,11 @@ class Stretches:
         gathering: _Gathering | None = None
         listed = segments.listed(self._db, self._generation, self._category)
         for place, segment in enumerate(listed):
-            if segment.first > self._until and gathering is None and self.carried is None:
-                return
+            if gathering is None:
+                if self._resumed and place and self.carried is None:
+                    self.carried = ended(self._db, self._generation, listed[place - 1]).standing
+                if segment.first > self._until and not self._moved(segment):
+                    return
             gathering = self._with(gathering, segment)
             following = listed[place + 1] if place + 1 < len(listed) else None
             if following is not None and self._share_a_bucket(gathering.waiting, following):
@@ -126,6 +133,10 @@ class Stretches:
             else:
                 self.carried = None
             gathering = None
+
+    def _moved(self, segment: Segment) -> bool:
+        """Whether a segment does not begin with what stands now when the one before it ends."""
+        return self.carried is not None and not _same(self.carried, begun(self._db, self._generation, segment).standing)
 
     def _with(self, gathering: _Gathering | None, segment: Segment) -> _Gathering:
         if gathering is None:

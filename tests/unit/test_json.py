@@ -35,6 +35,14 @@ VERSIONS = [
 LAST = '[{"id": 1, "of": [{"id": "b", "v": 3}]}, {"id": 4}]'
 FIRST = 1_700_000_000  # 2023-11-14T22:13:20Z, and an hour from each version to the next
 
+POLICY = """
+[category.thing]
+seal_after = "1h"
+tiers = [{ for = "2h", keep = "hourly" }]
+older = "daily"
+[pin]
+entities = ["thing 9"]
+"""
 LIVE = """
 [source]
 name = "live"
@@ -74,7 +82,6 @@ RUNS = {
         "sources check {folder}/rules.toml --answer {folder}/saved.json",
     ],
     "orlog sources remove": ["sources remove shop", "sources remove page"],
-    "orlog log": ["log"],
     "orlog replay --format jsonl": ["replay thing --format jsonl", "replay thing 1 --at 2023-11-15 --format jsonl"],
     "orlog diff --format json": ["diff --from 2023-11-14T22:30 --to 2023-11-15", "diff --from 2023-11-15"],
     "orlog diff --format jsonl": ["diff --from 2023-11-14T22:30 --to 2023-11-15 --format jsonl"],
@@ -87,6 +94,10 @@ RUNS = {
     "orlog sources": ["sources"],
     "orlog roots": ["roots"],
     "orlog rebuild log": ["rebuild log"],
+    "orlog compact --dry-run": ["compact --dry-run"],
+    "orlog compact": ["compact --yes"],
+    "orlog compact --history": ["compact --history"],
+    "orlog log": ["log"],  # when some of it is thinned
     "orlog verify": ["verify --deep"],
 }
 
@@ -169,6 +180,7 @@ def make(folder: Path) -> None:
     with Record.open(folder / "data", write=True) as record:
         for day in range(3):
             fail(record, resolve(str(folder / "other.toml")), datetime(2024, 1, 1 + day, tzinfo=UTC))
+    (folder / "data" / "retention.toml").write_text(POLICY, encoding="utf-8")
     (folder / "data" / "orlog.toml").write_text('sources = ["openrouter"]\n', encoding="utf-8")
 
 
