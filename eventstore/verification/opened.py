@@ -33,6 +33,7 @@ class Folded(Protocol):
 class _Open(NamedTuple):
     segment: Segment
     entities: dict[int, SealedEntity]
+    follows: bool  # nothing is left out between the one before it and this one
 
 
 Find = Callable[[str, int | None, str], None]
@@ -60,7 +61,7 @@ class Opened:
         sync = self._sync(segment)
         self._blocks(segment, sync)
         there = {each.number: each for each in segments.entities_of(self._db, self._generation, segment)}
-        self._open[segment.category] = _Open(segment, there)
+        self._open[segment.category] = _Open(segment, there, self._follows(segment))
         live = {number for number, each in entities.items() if each.category == segment.category and each.live}
         for number in sorted(live | there.keys()):
             sealed, folded = there.get(number), entities.get(number)
@@ -77,6 +78,14 @@ class Opened:
         numbers = [seq for each in there.values() for seq in each.seqs]
         if (len(numbers), min(numbers, default=0), max(numbers, default=0)) != segment[4:5] + segment[2:4]:
             self._find("segment", sync, f"segment {segment.id} does not hold the events that it says")
+
+    def _follows(self, segment: Segment) -> bool:
+        before = self._open.get(segment.category)
+        rows = self._db.execute(
+            f"SELECT EXISTS (SELECT 1 FROM thinned_{self._generation} WHERE category = ? AND last > ? AND first < ?)",
+            (segment.category, 0 if before is None else before.segment.last, segment.first),
+        )
+        return not rows.fetchone()[0]
 
     def _blocks(self, segment: Segment, sync: int | None) -> None:
         """Check that an entity is found by its key: blocks are in order, each named by its first."""
@@ -102,8 +111,10 @@ class Opened:
         """Compare what a segment ends with, where the entry that is over was its last."""
         if not self.reach(category, seq) or seq != self._open[category].segment.last:
             return
-        segment, there = self._open[category]
+        segment, there, follows = self._open[category]
         sync = self._sync(segment)
+        if not follows:
+            self.since[category] = segment.since
         if segment.composed:
             self._adopt(segment, there, entities)
             return
