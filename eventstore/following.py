@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from eventstore.errors import LogRebuilt
+from eventstore.errors import LogCompacted, LogRebuilt
 from eventstore.log import EventLog
 
 T = TypeVar("T")
@@ -39,5 +39,10 @@ class Follower(Generic[T]):
                 raise LogRebuilt(f"the log has been rebuilt, as generation {generation}; it ends at @{head}")
             if head == self._seq:
                 return []
-            after, self._seq = self._seq, head
-            return list(self._read(after))
+            try:
+                found = list(self._read(self._seq))
+            except LogCompacted:
+                self._seq = head
+                raise
+            self._seq = head
+            return found

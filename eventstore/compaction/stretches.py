@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from eventstore import segments
 from eventstore.compaction.drafting import Standing, Start, begun, ended
 from eventstore.compaction.sealing import full
-from eventstore.retention import CategoryPlan, bucket_of
-from eventstore.retention.thinning import Known, Thinned, merged_spans, thin
-from eventstore.segments import Segment
+from eventstore.retention import Bucket, CategoryPlan, Spacing, bucket_of
+from eventstore.retention.thinning import NOTHING, Known, Thinned, merged_spans, thin
+from eventstore.segments import Head, SealedEntity, Segment
 from eventstore.stored import Stored
+
+_FINE: Final = {Spacing.HOURLY, Spacing.DAILY}  # intervals of presence stay in these
 
 
 class Stretch(NamedTuple):
@@ -48,7 +51,7 @@ def known_of(db: sqlite3.Connection, generation: int, category: int, planned: Ca
             if count:
                 last_thinned[entity.number] = entity.seqs[count - 1]
     return Known(
-        lambda event: bucket_of(times[event.entry], zones),
+        functools.cache(lambda entry: bucket_of(times[entry], zones)),
         last_thinned,
         {number: seq for number, _, seq in rows},
         frozenset(number for number, key, _ in rows if key in pinned),
@@ -120,6 +123,8 @@ class Stretches:
                     self.carried = ended(self._db, self._generation, listed[place - 1]).standing
                 if segment.first > self._until and not self._moved(segment):
                     return
+                if self.carried is None and self._thinned_already(segment, listed[place + 1 : place + 2]):
+                    continue
             gathering = self._with(gathering, segment)
             following = listed[place + 1] if place + 1 < len(listed) else None
             if following is not None and self._share_a_bucket(gathering.waiting, following):
@@ -133,6 +138,32 @@ class Stretches:
             else:
                 self.carried = None
             gathering = None
+
+    def _thinned_already(self, segment: Segment, following: Sequence[Segment]) -> bool:
+        """Whether a segment is full, and would stay as it is: told by numbers and kinds, without folding anything."""
+        if segment.events < full(Start({}, 0)) or segment.last > self._until:
+            return False
+        head = segment.head
+        last = self._known.bucket(head.entries[-1])
+        if any(self._known.bucket(each.head.entries[0]) == last for each in following):
+            return False
+        for entity in segments.entities_of(self._db, self._generation, segment):
+            if entity.number not in self._known.exempt and not self._stays(entity, head):
+                return False
+        return True
+
+    def _stays(self, entity: SealedEntity, head: Head) -> bool:
+        """Whether an entity's events stay: no two changes in a bucket, no patch of nothing, no end in a coarse one."""
+        changed: Bucket | None = None
+        for number, seq in enumerate(entity.seqs):
+            kind = entity.kind(number)
+            bucket = self._known.bucket(head.of_event(seq)[0])
+            if kind == "changed" and (bucket == changed or entity.body(number) == NOTHING):
+                return False
+            if kind == "disappeared" and (bucket is None or bucket.spacing not in _FINE):
+                return False
+            changed = bucket if kind == "changed" else None
+        return True
 
     def _moved(self, segment: Segment) -> bool:
         """Whether a segment does not begin with what stands now when the one before it ends."""
@@ -163,11 +194,8 @@ class Stretches:
         return thinned
 
     def _share_a_bucket(self, events: Sequence[Stored], following: Segment) -> bool:
-        bucket = self._known.bucket(events[-1])
-        if bucket is None:
-            return False
-        first = events[-1]._replace(entry=following.head.entries[0])
-        return self._known.bucket(first) == bucket
+        bucket = self._known.bucket(events[-1].entry)
+        return bucket is not None and self._known.bucket(following.head.entries[0]) == bucket
 
 
 def _ends(events: Sequence[Stored], documents: Mapping[int, bytes]) -> Iterator[tuple[int, bytes | None]]:

@@ -31,11 +31,12 @@ _COARSE: Final = {Spacing.MONTHLY, Spacing.YEARLY}  # coarser than a day
 class Known(msgspec.Struct, frozen=True):
     """What must be known of a category to thin a stretch of its events.
 
-    `bucket` says which bucket an event falls into, None where everything is kept. `last_thinned` is by entity the
-    number of its last event that falls into any, `last` that of its last event of all. `exempt` are pinned entities.
+    `bucket` says into which one the events of an entry fall, None where everything is kept. `last_thinned` is by entity
+    the number of its last event that falls into any, `last` that of its last event of all. `exempt` are pinned
+    entities.
     """
 
-    bucket: Callable[[Stored], Bucket | None]
+    bucket: Callable[[int], Bucket | None]
     last_thinned: Mapping[int, int]
     last: Mapping[int, int]
     exempt: AbstractSet[int] = frozenset()
@@ -103,7 +104,7 @@ def merged_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 def _thin_entity(events: Sequence[Stored], document: bytes | None, known: Known) -> _Entity:
     left = _Entity([], [], 0)
     value: JSON = None if document is None else parse(document)
-    for bucket, together in itertools.groupby(events, key=known.bucket):
+    for bucket, together in itertools.groupby(events, key=lambda event: known.bucket(event.entry)):
         each = list(together)
         kept, gone = each, 0
         if bucket is not None and bucket.spacing is None:

@@ -130,6 +130,10 @@ class SealedEntity:
         """How many of its events there are up to and including a number."""
         return bisect.bisect_right(self.seqs, seq)
 
+    def kind(self, event: int) -> str:
+        """What happened with one of its events."""
+        return _NAMES[self._index.kinds[event]]
+
     def place(self, event: int) -> Place:
         """Where one of its events saw it."""
         return self._places[self._index.places[event]]
