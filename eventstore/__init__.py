@@ -73,6 +73,7 @@ from eventstore.record import Record
 from eventstore.retention import CategoryPlan, Plan, Policy, Spacing, Zone, policy_in
 from eventstore.retention import make as make_policy
 from eventstore.retention import parse as parse_policy
+from eventstore.summary import summary_listing
 from eventstore.survey import Alert, ClockDoubt, Disk, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
 from eventstore.verification import Finding, verify
 from eventstore.walk import Change
@@ -178,6 +179,7 @@ __all__ = [
     "policy_in",
     "resolve",
     "standing_alerts",
+    "summary_listing",
     "to_ms",
     "verify",
     "within",

@@ -36,12 +36,16 @@ class Kind(enum.Enum):
 
 
 class Cause(enum.Enum):
-    """Why a sync was made: an API was asked, a version imported, the rules changed, or a person gave a verdict."""
+    """Why a sync was made.
+
+    An API was asked, a version imported, the rules changed, a person gave a verdict, or numbers were summed up.
+    """
 
     SYNC = "sync"
     IMPORT = "import"
     RULES = "rules"
     VERDICT = "verdict"
+    SUMMARY = "summary"
 
 
 class Status(enum.Enum):

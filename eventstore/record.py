@@ -179,6 +179,8 @@ class Record:
             return Compacted((), 0)
         safe = compaction.without_loss(wanted)
         refused = not lossy and wanted != safe and not compaction.lossy_before(self._db)
+        if not refused:
+            wanted = self._summed_up(policy, wanted, keep_from)
         done = self._compacted(safe if refused else wanted, progress or Silent())
         work = compaction.Work(self._db, self.log.generation, self._step)
         withheld = refused and not work.idle(wanted)
@@ -220,6 +222,15 @@ class Record:
             compaction.vacuum(self._db)
         progress.finish()
         return done
+
+    def _summed_up(self, policy: Policy, wanted: Plan, keep_from: int | None) -> Plan:
+        """Lay down what is to outlive thinning; what a policy says of the log as it stands then."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        for day in list(compaction.days_due(self.log, self.archive, policy, wanted)):
+            with self._step():
+                compaction.sum_up(self.log, self.archive, day)
+        return compaction.planned(self._db, self.log.generation, policy, keep_from) or wanted
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ import msgspec
 from eventstore.compacted import Compacted, Compaction, Report, ThinnedRange
 from eventstore.compaction.answers import Packing
 from eventstore.compaction.carrying import Point, Work
+from eventstore.compaction.summing import days_due, sum_up
 from eventstore.model import from_ms, to_ms
 from eventstore.names import NumberedCategory
 from eventstore.positions import find_position
@@ -26,9 +27,11 @@ __all__ = [
     "Work",
     "compact",
     "compactions",
+    "days_due",
     "lossy_before",
     "planned",
     "repeated",
+    "sum_up",
     "thinned_since",
     "vacuum",
     "without_loss",

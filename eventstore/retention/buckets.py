@@ -59,6 +59,11 @@ def bucket_of(at: int, thinned: Sequence[Zone]) -> Bucket | None:
     return Bucket(keep, begin, _next(begin, keep))
 
 
+def floor_day(at: int) -> int:
+    """The beginning of the day that an instant falls into."""
+    return floor(at, Spacing.DAILY)
+
+
 def floor(at: int, spacing: Spacing | None) -> int:
     """The beginning of the bucket that an instant falls into."""
     if spacing in {Spacing.ALL, None}:

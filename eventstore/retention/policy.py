@@ -41,12 +41,19 @@ class Tier(msgspec.Struct, frozen=True):
     keep: Spacing
 
 
+class Summary(msgspec.Struct, frozen=True):
+    """Which numbers are summed up for each day, before what they come from is thinned: JSON Pointers."""
+
+    fields: tuple[str, ...]
+
+
 class Rule(msgspec.Struct, frozen=True):
     """What holds for a category. `older` is what is kept beyond the last tier, None: nothing but how things stood."""
 
     tiers: tuple[Tier, ...]
     older: Spacing | None
     seal_after: int
+    summarise: Summary | None = None
 
     @property
     def keeps_all(self) -> bool:
@@ -83,11 +90,17 @@ class _TierTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     age: str = msgspec.field(name="for")
 
 
+class _SummaryTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    every: Literal["1d"]
+    fields: tuple[str, ...]
+
+
 class _RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: Spacing | None = None
     tiers: tuple[_TierTable, ...] | None = None
     older: str | None = None
     seal_after: str | None = None
+    summarise: _SummaryTable | None = None
 
 
 class _ArchiveTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -125,10 +138,11 @@ def parse(text: str) -> Policy:
 def _rule(table: _RuleTable, where: str, seal_after: int) -> Rule:
     if table.seal_after is not None:
         seal_after = _age(table.seal_after, f"{where}.seal_after")
+    summary = None if table.summarise is None else _summary(table.summarise, f"{where}.summarise")
     if table.tiers is None:
         if table.older is not None:
             raise BadPolicy(f"{where}.older: it says what is kept beyond the tiers, and there are none")
-        return Rule((), table.keep or Spacing.ALL, seal_after)
+        return Rule((), table.keep or Spacing.ALL, seal_after, summary)
     if table.keep is not None:
         raise BadPolicy(f"{where}.keep: say either that or tiers")
     tiers = tuple(Tier(_age(each.age, f"{where}.tiers[{n}].for"), each.keep) for n, each in enumerate(table.tiers))
@@ -137,7 +151,7 @@ def _rule(table: _RuleTable, where: str, seal_after: int) -> Rule:
             raise BadPolicy(f"{where}.tiers[{place}].for: it must be longer than that of the tier before")
         if _FINENESS[coarser.keep] <= _FINENESS[finer.keep]:
             raise BadPolicy(f"{where}.tiers[{place}].keep: it must be coarser than that of the tier before")
-    return Rule(tiers, _older(table.older, tiers, f"{where}.older"), seal_after)
+    return Rule(tiers, _older(table.older, tiers, f"{where}.older"), seal_after, summary)
 
 
 def _older(text: str | None, tiers: tuple[Tier, ...], where: str) -> Spacing | None:
@@ -149,6 +163,13 @@ def _older(text: str | None, tiers: tuple[Tier, ...], where: str) -> Spacing | N
     if tiers and _FINENESS[known[text]] < _FINENESS[tiers[-1].keep]:
         raise BadPolicy(f"{where}: it must not be finer than the last tier")
     return known[text]
+
+
+def _summary(table: _SummaryTable, where: str) -> Summary:
+    for place, pointer in enumerate(table.fields):
+        if not pointer.startswith("/"):
+            raise BadPolicy(f"{where}.fields[{place}]: write a JSON Pointer, which begins with /")
+    return Summary(table.fields)
 
 
 def _pin(text: str, where: str) -> tuple[str, str]:

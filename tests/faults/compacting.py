@@ -33,6 +33,7 @@ older = "daily"
 seal_after = "5h"
 tiers = [{ for = "10h", keep = "all" }, { for = "60h", keep = "daily" }]
 older = "delete"
+summarise = { every = "1d", fields = ["/half"] }
 """
 KEPT_WHOLE: Final = 6 * HOUR  # milliseconds before the head: inside it nothing may ever differ
 _WAL_HEADER: Final = 32  # https://www.sqlite.org/fileformat2.html#the_write_ahead_log

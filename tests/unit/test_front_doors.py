@@ -191,6 +191,7 @@ PINNED: dict[str, list[str]] = {
         "policy_in",
         "resolve",
         "standing_alerts",
+        "summary_listing",
         "to_ms",
         "verify",
         "within",
