@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -113,7 +113,7 @@ class _PinTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     default: _RuleTable = _RuleTable(keep=Spacing.ALL)
-    category: dict[str, _RuleTable] = {}
+    category: dict[str, dict[str, Any]] = {}
     archive: _ArchiveTable = _ArchiveTable()
     pin: _PinTable = _PinTable()
 
@@ -123,16 +123,29 @@ def parse(text: str) -> Policy:
     try:
         file = msgspec.toml.decode(text, type=_File)
     except msgspec.MsgspecError as error:
-        found = _AT.fullmatch(str(error))
-        what, where = (found["what"], found["where"]) if found else (str(error), "")
-        raise BadPolicy(f"{where}: {what.replace('`', '')}" if where else what.replace("`", "")) from None
+        raise _placed(error, "") from None
     seal_after = _age(file.default.seal_after or SEAL_AFTER, "default.seal_after")
     return Policy(
         text,
         _rule(file.default, "default", seal_after),
-        {name: _rule(table, f"category.{name}", seal_after) for name, table in file.category.items()},
-        frozenset(_pin(text, f"pin.entities[{place}]") for place, text in enumerate(file.pin.entities)),
+        {name: _category(table, f"category.{name}", seal_after) for name, table in file.category.items()},
+        frozenset(_pin(said, f"pin.entities[{place}]") for place, said in enumerate(file.pin.entities)),
     )
+
+
+def _placed(error: Exception, where: str) -> BadPolicy:
+    """What msgspec says, with the place in the file in front."""
+    found = _AT.fullmatch(str(error))
+    what, inner = (found["what"], found["where"]) if found else (str(error), "")
+    place = f"{where}.{inner}".strip(".")
+    return BadPolicy(f"{place}: {what}".removeprefix(": ").replace("`", ""))
+
+
+def _category(table: dict[str, Any], where: str, seal_after: int) -> Rule:
+    try:
+        return _rule(msgspec.convert(table, _RuleTable), where, seal_after)
+    except msgspec.MsgspecError as error:
+        raise _placed(error, where) from None
 
 
 def _rule(table: _RuleTable, where: str, seal_after: int) -> Rule:

@@ -44,6 +44,8 @@ def at(*date: int) -> int:
             '[category.a]\ntiers = [{ for = "1d", keep = "daily" }]\nolder = "hourly"',
             "category.a.older: it must not be finer",
         ),
+        ("[category.a]\nkep = 1", "category.a: Object contains unknown field kep"),
+        ('[category.a]\ntiers = [{ for = 1, keep = "all" }]', "category.a.tiers[0].for: Expected str"),
         ('[pin]\nentities = ["model"]', 'pin.entities[0]: write "CATEGORY KEY"'),
         ("[default", ""),
     ],
