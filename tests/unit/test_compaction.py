@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from eventstore import Document, Follower, LogCompacted, Record, ThinnedRange, parse_policy, verify
+from eventstore import Document, Follower, Kind, LogCompacted, Record, ThinnedRange, parse_policy, verify
 from eventstore.compaction import sealing
 from tests.laying import hour, lay_documents, new_record
 from tests.retaining import documents
@@ -83,10 +83,23 @@ def test_a_follower_in_the_middle_of_what_was_thinned_is_told_once(record: Recor
     assert len(follower.poll()) == 3
 
 
-def test_the_last_net_zero_change_before_what_is_kept_whole_stays_until_it_is_not_the_last(record: Record) -> None:
-    state = record.log.state(record.log.entity("model", "b"), at=hour(43))
-    record.compact(parse_policy(POLICY), lossy=True)
-    assert record.log.state(record.log.entity("model", "b"), at=hour(43)) == state
+def test_the_last_change_to_nothing_stays_until_it_is_not_the_last_before_what_is_kept_whole() -> None:
+    with new_record() as record:
+        numbers = {0: 0, 10: 1, 11: 0, 60: 0, 61: 5, 140: 5}  # by hour: there and back within a day
+        for number in (0, 10, 11, 60):
+            lay_documents(record, number, {"a": {"n": numbers[number]}, "b": number})
+        entity = record.log.entity("model", "a")
+        state = record.log.state(entity, at=hour(58))
+        record.compact(parse_policy(POLICY), lossy=True)
+        assert record.log.state(entity, at=hour(58)) == state
+        assert [event.body for event in record.log.events("model", "a")][1:] == [b"[]"]
+        for number in (61, 140):
+            lay_documents(record, number, {"a": {"n": numbers[number]}, "b": number})
+        record.compact(parse_policy(POLICY))
+        assert [event.body for event in record.log.events("model", "a")][1:] == [
+            b'[{"op":"replace","path":"/n","value":5}]'
+        ]
+        assert verify(record, deep=True) == []
 
 
 def test_receipts_stand_in_the_chain_for_good(record: Record) -> None:
