@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import asking, catalogue, growth, importing, projecting, reading, shell, syncing
+from bench import asking, catalogue, growth, importing, projecting, reading, sealed, shell, syncing
 from bench.figures import Figure, Figures
 from bench.recording import Recording, recording
 from bench.table import show
@@ -58,6 +58,8 @@ def _on_recording(recorded: Recording, folder: Path, *, quick: bool) -> Iterator
     yield from importing.measured(recorded, data, _git_history(quick=quick), quick=quick)
     _say("read: the same instants, alternating")
     yield from reading.measured(recorded, data, quick=quick)
+    _say("sealed: imported once more, and compacted")
+    yield from sealed.measured(recorded, folder, quick=quick)
     _say("shell: a process each, alternating")
     yield from shell.measured(recorded, data, quick=quick)
     _say("ask: two catalogues are compared")

@@ -32,30 +32,39 @@ def measured(recorded: Recording, data: Path, *, quick: bool) -> Iterator[Figure
     with Record.open(data) as record:
         for instant in instants[:5]:
             _compare(record, recorded, instant)
-        yield _catalogues(record, recorded, instants)
-        yield _entities(record, instants)
+        yield catalogues(record, recorded, instants)
+        yield entities(record, instants)
 
 
-def _catalogues(record: Record, recorded: Recording, instants: list[datetime]) -> Figure:
+def catalogues(
+    record: Record,
+    recorded: Recording,
+    instants: list[datetime],
+    *,
+    section: str = "read",
+    ratio: float = CATALOGUE_RATIO,
+) -> Figure:
+    """Read all of it at each instant, in turns with `git show`."""
     ours: list[float] = []
     theirs: list[float] = []
     for turn, instant in enumerate(instants):
         reads = [(ours, partial(_catalogue, record, instant)), (theirs, partial(_git_show, recorded, instant))]
         for samples, read in reads if turn % 2 else reversed(reads):
             samples.append(_timed(read))
-    target = Target(Goal.RATIO_AT_MOST, CATALOGUE_RATIO)
-    return Figure("read", "catalogue at an instant", Unit.TIME, ours, "git show + msgspec", theirs, target)
+    target = Target(Goal.RATIO_AT_MOST, ratio)
+    return Figure(section, "catalogue at an instant", Unit.TIME, ours, "git show + msgspec", theirs, target)
 
 
-def _entities(record: Record, instants: list[datetime]) -> Figure:
+def entities(record: Record, instants: list[datetime], *, section: str = "read") -> Figure:
+    """Read some entities at each instant."""
     draw = random.Random(SEED)
     samples: list[float] = []
     for instant in instants:
-        entities = [state.entity for state in record.log.catalogue(CATEGORY, at=instant).values()]
-        drawn = draw.sample(entities, min(ENTITIES_EACH, len(entities)))
+        there = [state.entity for state in record.log.catalogue(CATEGORY, at=instant).values()]
+        drawn = draw.sample(there, min(ENTITIES_EACH, len(there)))
         samples += [_timed(partial(_document, record, entity, instant)) for entity in drawn]
     target = Target(Goal.OURS_AT_MOST, ENTITY_SECONDS)
-    return Figure("read", "one entity at an instant", Unit.TIME, samples, target=target)
+    return Figure(section, "one entity at an instant", Unit.TIME, samples, target=target)
 
 
 def _timed(read: Callable[[], object]) -> float:

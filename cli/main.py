@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "verify": "cli.commands.verify:verify",
     "roots": "cli.commands.roots:roots",
     "rebuild": "cli.commands.rebuild:rebuild",
+    "compact": "cli.commands.compact:compact",
     "completion": "cli.commands.completion:completion",
 }
 

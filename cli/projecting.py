@@ -164,6 +164,19 @@ def bring_up(directory: Path) -> None:
             output.note(f"hint: {error.hint}")
 
 
+def reached(directory: Path, record: Record) -> int | None:
+    """Up to which event all views have been brought, None where there are none: later ones must not be thinned."""
+    with contextlib.suppress(ProjectorError), _store(directory) as store:
+        return None if store is None else store.reached(record.log.generation)
+    return None
+
+
+def follow_compaction(directory: Path) -> None:
+    """Have views be of what compaction has left, where there are any."""
+    if (directory / VIEWS_FILE).exists():
+        bring_up(directory)
+
+
 class Keeping:
     """Keeps views up to the record, round by round, for `orlog run`."""
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final, NamedTuple, TypeAlias
 
-from cli import config, shelf
+from cli import config, projecting, shelf
 from cli.failures import Failure
 from collector import CollectorError, Plan, Source, Watched, narrator, next_due
-from eventstore import NoRecord, Record, RecordBusy, WriterLock
+from eventstore import NoRecord, Record, RecordBusy, WriterLock, policy_in
 
 LOCK: Final = "run.lock"
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -62,6 +62,18 @@ def alone(directory: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def compact(directory: Path) -> None:
+    """Carry out the retention policy, and say what came of it. Nothing is thinned before a person has said yes."""
+    with Record.open(directory, write=True) as record:
+        done = record.compact(policy_in(directory), keep_from=projecting.reached(directory, record))
+    if done.reports or done.answers:
+        events = [(tally.before.events, tally.after.events) for each in done.reports for tally in each.categories]
+        thinned = sum(before - after for before, after in events)
+        narrator().info("compacted", compactions=len(done.reports), thinned=thinned, answers=done.answers)
+    if done.withheld:
+        narrator().warning("retention.toml would thin what nobody has agreed to: `orlog compact --yes` does")
 
 
 # -- signals

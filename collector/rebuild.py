@@ -29,8 +29,8 @@ class Rebuilt(msgspec.Struct, frozen=True):
 def rebuild_log(record: Record, *, now: datetime, progress: Progress | None = None) -> Rebuilt:
     """Fold the archive again, under the newest rules of each resource, and let the result take the log's place.
 
-    Readers see the old log until the new one is whole. Killed, it leaves the old one, and starts over. Raises errors of
-    eventstore; nothing is lost then.
+    What the old log's last compaction sealed and thinned is sealed and thinned again. Readers see the old log until the
+    new one is whole. Killed, it leaves the old one, and starts over. Raises errors of eventstore; nothing is lost then.
     """
     progress = progress or Silent()
     recover(record)
@@ -55,6 +55,7 @@ def _rebuild(record: Record, rules: Mapping[str, Rules], now: datetime, progress
             for sync in batch:
                 recording.record(sync.id)
                 progress.advance()
+    record.repeat_compaction(log, progress)
     same = _same(record.log, log)
     events = log.position().seq
     with record.transaction():

@@ -23,6 +23,7 @@ from eventstore import (
     Scope,
     Sync,
     UnknownSync,
+    summary_listing,
 )
 
 TICK = timedelta(milliseconds=1)
@@ -57,6 +58,8 @@ class Recording:
         read = Read()
         if archived.cause is Cause.VERDICT:
             read = self._accepted(archived)
+        elif archived.cause is Cause.SUMMARY:
+            read = self._summed(archived)
         elif archived.cause is not Cause.RULES:
             read = self.read(archived)
         believed = archived.cause is Cause.VERDICT
@@ -127,6 +130,11 @@ class Recording:
         if listing is None:
             raise UnknownSync(f"what {scope} said once cannot be read any more")
         return listing
+
+    def _summed(self, sync: Sync) -> Read:
+        """Read what was summed up of a day."""
+        attempts = self._record.archive.attempts(sync.id)
+        return Read([summary_listing(each.scope, each.id, self._record.archive.answer(each.id)) for each in attempts])
 
     def _accepted(self, verdict: Sync) -> Read:
         """Read once more what a sync brought whose disappearances a person believes, where nothing newer is known."""

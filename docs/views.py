@@ -76,7 +76,7 @@ def page() -> str:
 def _make(path: Path, projections: tuple[Projection[Any], ...]) -> None:
     with Store.open(path, write=True) as store, store.transaction():
         for each in projections:
-            store.reset(store.begin(each, 1))
+            store.reset(store.begin(each, 1, 0))
             store.adopt(each)
         store.combine(combined({each.name for each in projections}))
 

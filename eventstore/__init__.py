@@ -10,15 +10,19 @@ Everything that is learned enters as a `Listing`, everything that is known leave
 from eventstore.archive import Archive
 from eventstore.canonical import JSON, Document, parse
 from eventstore.canonical import canonical as canonical_bytes
+from eventstore.compacted import Compacted, Compaction, Held, Preview, Report, Tally, ThinnedRange
 from eventstore.comparison import Changed, Comparison, RulesDiffer, compare
 from eventstore.errors import (
+    BadPolicy,
     BeyondHead,
     BrokenHistory,
     CategoryTaken,
     Damaged,
     DiskFull,
     EventStoreError,
+    LogCompacted,
     LogRebuilt,
+    LossAhead,
     NewerRecord,
     NoRecord,
     NotAPointer,
@@ -67,8 +71,12 @@ from eventstore.patch import Patch, apply, compose, diff
 from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
+from eventstore.retention import CategoryPlan, Plan, Policy, Spacing, Zone, policy_in
+from eventstore.retention import make as make_policy
+from eventstore.retention import parse as parse_policy
 from eventstore.sqlite import connect as open_sqlite
 from eventstore.sqlite import transaction
+from eventstore.summary import summary_listing
 from eventstore.survey import Alert, ClockDoubt, Disk, Sizes, Staleness, Standing, Totals, disk_of, standing_alerts
 from eventstore.verification import Finding, verify
 from eventstore.walk import Change, Walk
@@ -80,16 +88,20 @@ __all__ = [
     "Archive",
     "Asked",
     "Attempt",
+    "BadPolicy",
     "Batch",
     "BeyondHead",
     "Blame",
     "BrokenHistory",
     "Category",
+    "CategoryPlan",
     "CategoryTaken",
     "Cause",
     "Change",
     "Changed",
     "ClockDoubt",
+    "Compacted",
+    "Compaction",
     "Comparison",
     "Cursor",
     "Damaged",
@@ -105,12 +117,15 @@ __all__ = [
     "FieldChange",
     "Finding",
     "Follower",
+    "Held",
     "Instant",
     "Issue",
     "Item",
     "Kind",
     "Listing",
+    "LogCompacted",
     "LogRebuilt",
+    "LossAhead",
     "NewerRecord",
     "NoRecord",
     "NotAPointer",
@@ -119,13 +134,17 @@ __all__ = [
     "Patch",
     "PatchError",
     "Period",
+    "Plan",
+    "Policy",
     "Position",
+    "Preview",
     "Progress",
     "ReadOnlyRecord",
     "Record",
     "RecordBusy",
     "Recorded",
     "Repeat",
+    "Report",
     "Request",
     "Result",
     "Rules",
@@ -133,11 +152,14 @@ __all__ = [
     "Scope",
     "Silent",
     "Sizes",
+    "Spacing",
     "Staleness",
     "Standing",
     "State",
     "Status",
     "Sync",
+    "Tally",
+    "ThinnedRange",
     "Totals",
     "UnknownAttempt",
     "UnknownCategory",
@@ -147,6 +169,7 @@ __all__ = [
     "Version",
     "Walk",
     "WriterLock",
+    "Zone",
     "apply",
     "blame",
     "canonical_bytes",
@@ -156,11 +179,15 @@ __all__ = [
     "disk_of",
     "field_changes",
     "from_ms",
+    "make_policy",
     "open_sqlite",
     "parse",
+    "parse_policy",
     "periods",
+    "policy_in",
     "resolve",
     "standing_alerts",
+    "summary_listing",
     "to_ms",
     "transaction",
     "verify",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
 
 FULL_COPY_EVERY: Final = 200  # of 50 and 200: half the size; a chain of 200 catalogues is undone in 40 ms
+PACKED_CHAIN: Final = 1000  # packed ones: an old answer is undone in a quarter of a second at most
 DELTA_WORTH: Final = 4  # a delta against bytes that differ in size more than this many times is not tried
 CACHE_BYTES: Final = 32 << 20  # enough that imports, rebuilds and verification undo each delta once
 
@@ -64,7 +65,7 @@ class Answers:
         if digest in self._pending:
             return self._pending[digest].stored
         row = self._db.execute("SELECT id, depth FROM answer WHERE hash = ?", (digest,)).fetchone()
-        return Stored(*row) if row else self._store(digest, body, previous)
+        return Stored(row[0], depth_of(row[1])) if row else self._store(digest, body, previous)
 
     def _store(self, digest: bytes, body: bytes, previous: Stored | None) -> Stored:
         number = self._next()
@@ -82,7 +83,7 @@ class Answers:
         if previous is None or previous.depth + 1 >= FULL_COPY_EVERY:
             return None
         base = self.body(previous.id)
-        return base if 0 < len(base) <= size * DELTA_WORTH and size <= len(base) * DELTA_WORTH else None
+        return base if near(len(base), size) else None
 
     def _next(self) -> int:
         if self._pending:
@@ -131,7 +132,7 @@ class Answers:
         wanted: int | None = number
         while body is None and wanted is not None:
             row = self._db.execute("SELECT size, base, body FROM answer WHERE id = ?", (wanted,)).fetchone()
-            if row is None or len(links) > FULL_COPY_EVERY:
+            if row is None or len(links) > PACKED_CHAIN:
                 raise Damaged(f"answer {number} cannot be put together without answer {wanted}")
             links.append((wanted, row[0], row[2]))
             wanted = row[1]
@@ -140,3 +141,18 @@ class Answers:
             body = unpack(packed, size, base=body)
             self._bodies[link] = body
         return body or b""
+
+
+def near(one: int, other: int) -> bool:
+    """Whether bytes of one size are worth a delta against bytes of another."""
+    return 0 < one <= other * DELTA_WORTH and other <= one * DELTA_WORTH
+
+
+def depth_of(stored: int) -> int:
+    """The deltas between an answer and a full copy, of what its row has: that is below zero once it was packed."""
+    return stored if stored >= 0 else -1 - stored
+
+
+def packed_depth(depth: int) -> int:
+    """What the row of a packed answer has."""
+    return -1 - depth

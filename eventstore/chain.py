@@ -10,13 +10,15 @@ differ.
 from __future__ import annotations
 
 import hashlib
+import operator
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from eventstore.attempts import Attempts
+from eventstore.stored import Stored
 
 Line: TypeAlias = tuple[str | int | bytes | None, ...]
 
@@ -74,6 +76,10 @@ SELECT CAST(e.body AS BLOB), e.seq, c.source, c.name, t.key, t.category = e.cate
 FROM event_{g} e LEFT JOIN entity_{g} t ON t.id = e.entity LEFT JOIN category_{g} c ON c.id = e.category
 LEFT JOIN scope s ON s.id = e.scope WHERE e.seq > ? AND e.seq <= ? AND e.entry = ? ORDER BY e.seq
 """
+_NAMES: Final = """
+SELECT c.source, c.name, t.key, t.category = c.id
+FROM entity_{g} t LEFT JOIN category_{g} c ON c.id = ?2 WHERE t.id = ?1
+"""
 _ISSUES: Final = """
 SELECT 'issue', id, attempt, code, key, path, message FROM issue_{g} WHERE entry = ? ORDER BY id
 """
@@ -118,20 +124,66 @@ def _sorted(headers: Mapping[str, str]) -> str:
     return _encode(sorted(headers.items())).decode()
 
 
-def entry_lines(db: sqlite3.Connection, generation: int, entry: int, first: int, last: int) -> Iterator[Line]:
-    """All that recording made of a sync in one generation. Its events are those with `first < seq <= last`."""
+def entry_lines(
+    db: sqlite3.Connection, generation: int, entry: int, first: int, last: int, sealed: Sequence[Stored] = ()
+) -> Iterator[Line]:
+    """All that recording made of a sync in one generation.
+
+    Its events are those with `first < seq <= last`, in rows and among `sealed` ones.
+    """
     yield from db.execute(_ENTRY, (entry,))
     queries = _LISTINGS, _REPEATS, _DISTURBED, _RESULTS, _CATEGORIES, _SIGHTINGS, _UNCONFIRMED, _UNREAD, _ISSUES
     for query in queries:
         yield from db.execute(query.format(g=generation), (entry,))
-    for body, *event in db.execute(_EVENTS.format(g=generation), (first, last, entry)):
+    rows = db.execute(_EVENTS.format(g=generation), (first, last, entry)).fetchall()
+    rows += [_as_row(db, generation, each) for each in sealed if each.entry == entry]
+    starts = {each.seq: each.starts for each in sealed if each.starts is not None}
+    for body, *event in sorted(rows, key=_number):
         # the body's own hash too: a patch could be altered and still lead to the same document
-        yield ("event", *event, None if body is None else hashlib.sha256(body).hexdigest())
+        line = "event", *event, None if body is None else hashlib.sha256(body).hexdigest()
+        yield (*line, starts[event[0]]) if event[0] in starts else line
+
+
+_number = operator.itemgetter(1)
+
+
+def _as_row(db: sqlite3.Connection, generation: int, event: Stored) -> tuple[Any, ...]:
+    names = db.execute(_NAMES.format(g=generation), (event.entity, event.category)).fetchone() or (None,) * 4
+    scope = db.execute(_SCOPE, (event.scope,)).fetchone() or (None, None, None)
+    parent = event.parent_category, event.parent
+    return (event.body, event.seq, *names, *parent, *scope, event.kind, event.not_before, event.hash.hex())
 
 
 def generation_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
     """What the entry of a generation commits to: its number and the rules that it was laid down under."""
     yield from db.execute("SELECT 'generation', id, made_at, syncs, rules FROM generation WHERE id = ?", (generation,))
+
+
+def compaction_lines(db: sqlite3.Connection, entry: int) -> Iterator[Line]:
+    """What the entry that begins a compaction commits to: what is to be done."""
+    yield from db.execute("SELECT 'compaction', id, generation, plan FROM compaction WHERE point = ?", (entry,))
+
+
+def receipt_lines(db: sqlite3.Connection, entry: int) -> Iterator[Line]:
+    """What the entry that ends a compaction commits to: what came of it, and all that is thinned by then."""
+    yield from db.execute(
+        "SELECT 'receipt', id, generation, report, lower(hex(covers)) FROM compaction WHERE receipt = ?", (entry,)
+    )
+
+
+def covered_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
+    """All that is thinned: the digest of each entry as it now stands, of which numbers less is left, and where."""
+    yield from db.execute(
+        "SELECT 'again', id, lower(hex(again)) FROM entry WHERE generation = ? AND again IS NOT NULL ORDER BY id",
+        (generation,),
+    )
+    yield from db.execute(
+        f"SELECT 'thinned', category, first, last, compaction FROM thinned_{generation} ORDER BY category, last"
+    )
+    yield from db.execute(
+        "SELECT 'segment', id, category, first, last, events, composed, since "
+        f"FROM segment_{generation} WHERE live = 1 AND composed <> 0 ORDER BY id"
+    )
 
 
 def schema_lines(db: sqlite3.Connection, migrations: int) -> Iterator[Line]:

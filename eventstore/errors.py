@@ -17,7 +17,10 @@
     ├── CategoryTaken       one category of a source belongs to one resource
     ├── Unreadable          text that is not JSON, or JSON that no document can hold
     ├── NotAPointer         text that is no JSON Pointer
+    ├── BadPolicy           a retention policy that says what cannot be (the message names the place)
+    ├── LossAhead           compaction would lose something, and nobody has said yes to that
     ├── LogRebuilt          the log that was followed has been replaced by another generation
+    │   └── LogCompacted    what came next has been thinned since
     └── PatchError          a JSON Patch that is malformed or does not apply
 
 The message says what happened, `hint` what to do about it.
@@ -121,8 +124,20 @@ class NotAPointer(EventStoreError):
     hint = "a JSON Pointer (RFC 6901) begins with /, as in /pricing/prompt; in names ~ is written ~0, and / is ~1"
 
 
+class BadPolicy(EventStoreError):
+    hint = "correct retention.toml in the data directory, or remove it: the one that comes with orlog holds then"
+
+
+class LossAhead(EventStoreError):
+    hint = "`orlog compact --dry-run` shows what would go; `orlog compact --yes` lets it, now and from then on"
+
+
 class LogRebuilt(EventStoreError):
     hint = "read the state anew: numbers from before mean nothing now"
+
+
+class LogCompacted(LogRebuilt):
+    hint = "read the state anew, and go on from there"
 
 
 class PatchError(EventStoreError):

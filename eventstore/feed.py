@@ -97,7 +97,7 @@ class Feed:
             return []
         wanted = self._categories
         only = next(iter(wanted)) if wanted is not None and len(wanted) == 1 else None
-        events = self._log.events(only, after=after, until=until)
+        events = self._log.between(after, until, category=only)
         if wanted is not None and only is None:
             events = (event for event in events if event.entity.address in wanted)
         return list(events)

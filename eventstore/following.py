@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Generic, TypeVar
 
-from eventstore.errors import LogRebuilt
+from eventstore.errors import LogCompacted, LogRebuilt
 from eventstore.log import EventLog
 
 T = TypeVar("T")
@@ -27,7 +27,11 @@ class Follower(Generic[T]):
             self._seq = head if after is None else after
 
     def poll(self) -> list[T]:
-        """What is new. Raises `LogRebuilt` once where the log has been rebuilt, and goes on from its head then."""
+        """What is new.
+
+        Raises `LogRebuilt` once where the log has been rebuilt, or (`LogCompacted`) what came next was thinned, and
+        goes on from its head then.
+        """
         with self._log.reading() as generation:
             head = self._log.position().seq
             if generation != self._generation:
@@ -35,6 +39,10 @@ class Follower(Generic[T]):
                 raise LogRebuilt(f"the log has been rebuilt, as generation {generation}; it ends at @{head}")
             if head == self._seq:
                 return []
-            found = list(self._read(self._seq))
+            try:
+                found = list(self._read(self._seq))
+            except LogCompacted:
+                self._seq = head
+                raise
             self._seq = head
             return found

@@ -16,7 +16,7 @@ from eventstore.recorder import seal
 # of a superseded generation only the roots are kept: there is nothing left that could prove the rest
 _FORGOTTEN: Final = ", ".join(
     f"{column} = NULL"
-    for column in ("sync", "observed_at", "seq", "status", "appeared", "changed", "disappeared", "unchanged")
+    for column in ("sync", "observed_at", "seq", "status", "appeared", "changed", "disappeared", "unchanged", "again")
 )
 
 
@@ -45,7 +45,7 @@ def begin(db: sqlite3.Connection, rules: Mapping[str, str], *, made_at: datetime
         "INSERT INTO generation (id, state, made_at, syncs, rules) VALUES (?, 'building', ?, ?, ?)",
         (number, to_ms(made_at), syncs, canonical(dict(rules)).decode()),
     )
-    _commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
+    commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
     return number
 
 
@@ -65,6 +65,7 @@ def discard_unfinished(db: sqlite3.Connection) -> None:
     for (number,) in db.execute("SELECT id FROM generation WHERE state = 'building'").fetchall():
         _drop(db, number)
         db.execute("DELETE FROM entry WHERE generation = ?", (number,))
+        db.execute("DELETE FROM compaction WHERE generation = ?", (number,))
         db.execute("DELETE FROM generation WHERE id = ?", (number,))
 
 
@@ -74,18 +75,20 @@ def note_schema(db: sqlite3.Connection) -> None:
     noted = db.execute("SELECT coalesce(max(seq), 0) FROM entry WHERE kind = 'schema'").fetchone()[0]
     number = current(db)
     if noted < migrations:
-        _commit(db, "schema", number, migrations, chain.digest(chain.schema_lines(db, migrations)))
+        commit(db, "schema", number, migrations, chain.digest(chain.schema_lines(db, migrations)))
     if not noted:
-        _commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
+        commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
 
 
-def _commit(db: sqlite3.Connection, kind: str, generation: int, seq: int, digest: bytes) -> None:
-    entry = db.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()[0]
+def commit(db: sqlite3.Connection, kind: str, generation: int, seq: int | None, digest: bytes) -> int:
+    """Add an entry to the chain that is no sync's; return its number. Needs a transaction."""
+    entry = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()[0])
     db.execute(
         "INSERT INTO entry (id, generation, kind, seq, digest, root) VALUES (?, ?, ?, ?, x'', x'')",
         (entry, generation, kind, seq),
     )
     seal(db, entry, digest)
+    return entry
 
 
 def _drop(db: sqlite3.Connection, generation: int) -> None:

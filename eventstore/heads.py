@@ -16,9 +16,9 @@ from eventstore.replay import fold_entity
 KEPT: Final = 200_000  # entities; beyond, everything is read anew: some 100 MB
 
 _HEAD: Final = """
-SELECT t.id, c.source, c.name, t.key, t.parent_category, t.parent, t.scope, t.hash, t.seq, e.entry,
-       e.scope, c.id
-FROM entity_{g} t JOIN category_{g} c ON c.id = t.category JOIN event_{g} e ON e.seq = t.seq
+SELECT t.id, c.source, c.name, t.key, t.parent_category, t.parent, t.scope, t.hash, t.seq,
+       coalesce(e.entry, t.entry), coalesce(e.scope, t.origin), c.id
+FROM entity_{g} t JOIN category_{g} c ON c.id = t.category LEFT JOIN event_{g} e ON e.seq = t.seq
 """
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from eventstore.answers import Answers, Stored
+from eventstore.answers import Answers, Stored, depth_of
 from eventstore.attempts import Attempts
 from eventstore.canonical import parse
 from eventstore.errors import EventStoreError
@@ -122,7 +122,7 @@ class Intake:
         came = None if confirms is None else self._attempts.came(scope, page, confirms)
         if came is not None:
             depth = self._db.execute("SELECT depth FROM answer WHERE id = ?", (came.answer,)).fetchone()
-            stored = Stored(came.answer, 0 if depth is None else depth[0])
+            stored = Stored(came.answer, 0 if depth is None else depth_of(depth[0]))
             self._brought(scope, page, attempt, _Kept(stored, came.status, came.headers))
         return last is not None or came is not None
 
@@ -134,5 +134,5 @@ class Intake:
                 (scope, page),
             ).fetchone()
             headers = {} if row is None or row[3] is None else parse(row[3])
-            self._last[scope, page] = None if row is None else _Kept(Stored(row[0], row[1]), row[2], headers)
+            self._last[scope, page] = None if row is None else _Kept(Stored(row[0], depth_of(row[1])), row[2], headers)
         return self._last[scope, page]

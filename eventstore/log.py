@@ -36,22 +36,17 @@ from eventstore.model import (
     from_ms,
 )
 from eventstore.positions import Instant, Position, find_position, rules_at
+from eventstore.reading import Events
 from eventstore.recorder import Learned, Recorder
 from eventstore.selection import Selection
 from eventstore.walk import Change, Walk, concerns, may_concern
 
-_EVENTS: Final = """
-SELECT e.seq, c.source, c.name, t.key, e.parent, e.scope, e.kind, n.observed_at, e.not_before, n.sync, e.hash,
-       CAST(e.body AS BLOB)
-FROM event_{g} e JOIN entry n ON n.id = e.entry JOIN entity_{g} t ON t.id = e.entity
-JOIN category_{g} c ON c.id = e.category
-"""
 _ENTRIES: Final = (
     "SELECT id, generation, kind, root, sync, observed_at, seq, status, appeared, changed, disappeared, unchanged "
     "FROM entry"
 )
 _NEWEST: Final = (1 << 63) - 1
-_KINDS: Final = {kind.value: kind for kind in Kind}  # to ask the enum takes four times as long
+_SYNC_ENTRY: Final = "SELECT id, seq FROM entry WHERE generation = ? AND kind = 'sync'"
 
 
 class EventLog:
@@ -256,6 +251,23 @@ class EventLog:
         )
         return self._events(wanted, newest_first=newest_first)
 
+    def between(self, after: int, until: int, *, category: str | None = None) -> Iterator[Event]:
+        """Events numbered behind `after`, up to `until`, as the log has them now.
+
+        For who has read what was before as it is now: what was thinned there makes no difference to them.
+        """
+        wanted = Selection(
+            category=category,
+            key=None,
+            pattern=None,
+            kinds=None,
+            since=None,
+            until=None,
+            after=0,
+            stretch=(after, until),
+        )
+        return self._events(wanted, newest_first=False)
+
     def changes(  # noqa: PLR0913  # a filter for each thing that is asked
         self,
         category: str | None = None,
@@ -309,20 +321,25 @@ class EventLog:
         return versions
 
     def confirmed(self, *, at: Instant | None = None) -> dict[Entity, datetime]:
-        """When each entity that stood then was last confirmed (L8); no document is folded. Raises `BeyondHead`."""
+        """When each entity that stood then was last confirmed (L8). Raises `BeyondHead`.
+
+        No document is folded where nothing has happened since.
+        """
         with self.reading() as generation:
             position = find_position(self._db, generation, at)
+            if position.seq < find_position(self._db, generation, None).seq:
+                addresses = [f"{source}.{name}" for source, name in self.category_names()]
+                states = (state for each in addresses for state in self.catalogue(each, at=at).values())
+                return {state.entity: state.confirmed_at for state in states}
             evidence = self._evidence(generation)
             confirmed = confirmation.Confirmations(evidence, position.entry)
             times: dict[int | None, datetime] = {}  # of attempts: each confirms many
             found: dict[Entity, datetime] = {}
-            for number, source, name, key, seq, entry, scope, special in replay.standing(
-                self._db, generation, position.seq, exceptions=evidence.has_exceptions()
-            ):
-                attempt = confirmed.of(number, scope, entry, special)
+            for each in replay.standing(self._db, generation, exceptions=evidence.has_exceptions()):
+                attempt = confirmed.of(each.id, each.scope, each.entry, each.special)
                 if attempt not in times:
-                    times[attempt] = self._confirmed(attempt, seq)[1]
-                found[Entity(source, name, key)] = times[attempt]
+                    times[attempt] = self._confirmed(attempt, each.seq)[1]
+                found[Entity(each.source, each.category, each.key)] = times[attempt]
             return found
 
     # -- bookkeeping
@@ -357,9 +374,10 @@ class EventLog:
     def seq_before(self, sync: int) -> int:
         """The number of the last event before those of a sync; that of the last event where it is not recorded."""
         with self.reading() as generation:
-            events = f"SELECT min(e.seq) FROM event_{generation} e JOIN entry n ON n.id = e.entry WHERE n.sync = ?"
-            first = self._db.execute(events, (sync,)).fetchone()[0]
-            return self.position().seq if first is None else int(first) - 1
+            entry = f"{_SYNC_ENTRY} AND sync = ?"
+            row = self._db.execute(entry, (generation, sync)).fetchone()
+            before = 0 if row is None else self._seq_before(generation, row[0])
+            return self.position().seq if row is None or row[1] == before else before
 
     def seq_of(self, sync: int) -> int:
         """The number of the last event up to and with a sync, 0 where the sync is not recorded."""
@@ -374,6 +392,11 @@ class EventLog:
             where = "generation <= ?" if every_generation else "generation = ?"
             rows = self._db.execute(f"{_ENTRIES} WHERE {where} ORDER BY id", (generation,))
             return [_entry(row) for row in rows.fetchall()]
+
+    def chain_end(self) -> int:
+        """The number of the last entry of the chain, whatever its kind; 0 where there is none."""
+        with self.reading():
+            return int(self._db.execute("SELECT coalesce(max(id), 0) FROM entry").fetchone()[0])
 
     def recorded(self, *, after: int = 0, until: Position | None = None, limit: int) -> list[Entry]:
         """The entries of recorded syncs of this generation behind entry `after`, up to a place, at most `limit`."""
@@ -430,6 +453,11 @@ class EventLog:
 
     # -- helpers
 
+    def _seq_before(self, generation: int, entry: int) -> int:
+        before = f"{_SYNC_ENTRY} AND id < ? ORDER BY id DESC LIMIT 1"
+        row = self._db.execute(before, (generation, entry)).fetchone()
+        return 0 if row is None else int(row[1])
+
     def _evidence(self, generation: int) -> confirmation.Evidence:
         return confirmation.Evidence(self._db, generation, self._archive.attempt_rows)
 
@@ -440,28 +468,12 @@ class EventLog:
 
     def _events(self, wanted: Selection, *, newest_first: bool) -> Iterator[Event]:
         with self.reading() as generation:
-            where, values = wanted.where(self._db, generation)
-            order = "DESC" if newest_first else "ASC"
-            query = f"{_EVENTS.format(g=generation)} WHERE {where} ORDER BY e.seq {order}"
-            rows = self._db.execute(query, values)
+            events = Events(self._db, generation, self._archive).selected(wanted, newest_first=newest_first)
+            event = next(events, None)
         with sqlite.explained(self._path):
-            for row in rows:
-                yield self._event(row)
-
-    def _event(self, row: tuple[Any, ...]) -> Event:
-        seq, source, name, key, parent, scope, kind, observed_at, not_before, sync, digest, body = row
-        return Event(
-            seq,
-            Entity(source, name, key),
-            parent,
-            self._archive.scope(scope),
-            _KINDS[kind],
-            from_ms(observed_at),
-            None if not_before is None else from_ms(not_before),
-            sync,
-            digest.hex(),
-            body,
-        )
+            while event is not None:
+                yield event
+                event = next(events, None)
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:

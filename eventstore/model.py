@@ -38,12 +38,16 @@ class Kind(enum.Enum):
 
 
 class Cause(enum.Enum):
-    """Why a sync was made: an API was asked, a version imported, the rules changed, or a person gave a verdict."""
+    """Why a sync was made.
+
+    An API was asked, a version imported, the rules changed, a person gave a verdict, or numbers were summed up.
+    """
 
     SYNC = "sync"
     IMPORT = "import"
     RULES = "rules"
     VERDICT = "verdict"
+    SUMMARY = "summary"
 
 
 class Status(enum.Enum):
@@ -260,7 +264,8 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
     `observed_at` is the first sight of it, `not_before` the last moment at which the opposite was confirmed (None: it
     never was); what happened lies between. `hash` is SHA-256 of the resulting document's canonical bytes, in
-    hexadecimal. `body` is canonical JSON: a document (appeared), a JSON Patch (changed), None (disappeared).
+    hexadecimal. `body` is canonical JSON: a document (appeared), a JSON Patch (changed), None (disappeared). `starts`
+    is the number of the first of the events that compaction made this one of; None: it is as it was recorded.
     """
 
     seq: int
@@ -273,6 +278,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     sync: int
     hash: str
     body: bytes | None
+    starts: int | None = None
 
     @property
     def document(self) -> JSON:

@@ -40,12 +40,36 @@ def find_position(db: sqlite3.Connection, generation: int, at: Instant | None) -
     elif at <= 0:
         row = None
     else:
-        query = f"{_SELECT} AND id = (SELECT entry FROM event_{generation} WHERE seq = ?)"
-        row = db.execute(query, (generation, at)).fetchone()
+        entry = entry_of(db, generation, at)
+        row = None if entry is None else db.execute(f"{_SELECT} AND id = ?", (generation, entry)).fetchone()
         if row is None:
             head = find_position(db, generation, None).seq
             raise BeyondHead(f"the log has not reached @{at}: it ends at @{head}")
     return Position(0, 0, None) if row is None else Position(row[0], row[1], from_ms(row[2]))
+
+
+def entry_of(db: sqlite3.Connection, generation: int, seq: int) -> int | None:
+    """The entry that an event is in, None where the log has not reached it.
+
+    Events are numbered in the order of entries, so that it is found by halving.
+    """
+    oldest, newest = (f"{_SELECT} ORDER BY observed_at {order} LIMIT 1" for order in ("", "DESC"))
+    ends = [db.execute(query, (generation,)).fetchone() for query in (oldest, newest)]
+    first, last = (1, 0) if ends[0] is None else (ends[0][1], ends[1][1])
+    found: int | None = None
+    while first <= last:
+        middle = (first + last) // 2
+        row = db.execute(
+            "SELECT id, seq FROM entry WHERE id >= ? AND id <= ? AND kind = 'sync' ORDER BY id LIMIT 1",
+            (middle, last),
+        ).fetchone()
+        if row is None:
+            last = middle - 1
+        elif row[1] >= seq:
+            found, last = row[0], middle - 1
+        else:
+            first = row[0] + 1
+    return found
 
 
 _LISTED: Final = """

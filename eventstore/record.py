@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import msgspec
+
 from eventstore import generations, schema, sqlite, survey
 from eventstore.archive import Archive
+from eventstore.compacted import Compacted, Compaction, Preview, ThinnedRange
 from eventstore.errors import EventStoreError, NewerRecord, NoRecord, NotARecord, ReadOnlyRecord
 from eventstore.lock import WriterLock
 from eventstore.log import EventLog
 from eventstore.model import Scope, from_ms
+from eventstore.progress import Progress, Silent
+from eventstore.retention import Plan, Policy
 
 FILE: Final = "record.db"
 LOCK: Final = "writer.lock"
@@ -156,6 +162,97 @@ class Record:
         """Syncs that are archived and not recorded, for their clock was not believed; the oldest first."""
         with self.snapshot():
             return [survey.clock_doubt(sync) for sync in self.archive.clock_doubts()]
+
+    def compact(
+        self, policy: Policy, *, lossy: bool = False, keep_from: int | None = None, progress: Progress | None = None
+    ) -> Compacted:
+        """Seal, thin and pack what a policy says, and give the space back; killed anywhere, the next one goes on.
+
+        Nothing is lost unless `lossy` says so or something was before: then only what loses nothing is done, and
+        `withheld` is true. What came after event `keep_from` is not thinned. Needs a record that is open for writing;
+        readers go on beside it. Raises as `open` does, and `BeyondHead`.
+        """
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        wanted = compaction.planned(self._db, self.log.generation, policy, keep_from)
+        if wanted is None:
+            return Compacted((), 0)
+        safe = compaction.without_loss(wanted)
+        refused = not lossy and wanted != safe and not compaction.lossy_before(self._db)
+        if not refused:
+            wanted = self._summed_up(policy, wanted, keep_from)
+        done = self._compacted(safe if refused else wanted, progress or Silent())
+        work = compaction.Work(self._db, self.log.generation, self._step)
+        withheld = refused and not work.idle(wanted)
+        return msgspec.structs.replace(done, withheld=withheld)
+
+    def preview(self, policy: Policy, *, keep_from: int | None = None) -> Preview:
+        """Say what `compact` with `lossy` would do: in a copy, beside the record, so it takes as long and as much room.
+
+        Answers are not packed in it. Raises as `compact` does.
+        """
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with tempfile.TemporaryDirectory(prefix="preview-", dir=self.path.parent) as folder:
+            with sqlite.explained(self.path), contextlib.closing(sqlite.connect(Path(folder) / FILE, write=True)) as db:
+                self._db.backup(db)
+            with Record.open(folder, write=True) as copy:
+                copy._db.execute("PRAGMA synchronous = OFF")  # noqa: SLF001  # it goes anyway
+                wanted = compaction.planned(copy._db, copy.log.generation, policy, keep_from)  # noqa: SLF001
+                unpacked = msgspec.structs.replace(wanted, answers_until=0) if wanted is not None else None
+                reports = () if unpacked is None else copy._compacted(unpacked, Silent()).reports  # noqa: SLF001
+        return Preview(wanted, reports[-1] if reports else None)
+
+    def repeat_compaction(self, log: EventLog, progress: Progress | None = None) -> None:
+        """Compact a log that is being built as the present one was compacted last: what went stays gone."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with sqlite.explained(self.path):
+            wanted = compaction.repeated(self._db, self.log.generation, log.generation)
+            if wanted is not None:
+                work = compaction.Work(self._db, log.generation, self._step)
+                compaction.compact(work, compaction.Packing(self._db, self._step), wanted, progress or Silent())
+
+    def _compacted(self, wanted: Plan, progress: Progress) -> Compacted:
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with sqlite.explained(self.path):
+            work = compaction.Work(self._db, self.log.generation, self._step)
+            done = compaction.compact(work, compaction.Packing(self._db, self._step), wanted, progress)
+            compaction.vacuum(self._db)
+        progress.finish()
+        return done
+
+    def _summed_up(self, policy: Policy, wanted: Plan, keep_from: int | None) -> Plan:
+        """Lay down what is to outlive thinning; what a policy says of the log as it stands then."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        for day in list(compaction.days_due(self.log, self.archive, policy, wanted)):
+            with self._step():
+                compaction.sum_up(self.log, self.archive, day)
+        return compaction.planned(self._db, self.log.generation, policy, keep_from) or wanted
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[None]:
+        """A transaction of compaction's, after which nothing is remembered of how things were stored before."""
+        with self.transaction():
+            yield
+        self.archive.forget()
+        self.log.forget()
+
+    def compactions(self) -> list[Compaction]:
+        """All compactions that were ever begun, the oldest first."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with self.snapshot():
+            return compaction.compactions(self._db)
+
+    def thinned_since(self, entry: int) -> list[ThinnedRange]:
+        """Of which events less is left than when the chain ended with an entry: what was derived of them is stale."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with self.snapshot():
+            return compaction.thinned_since(self._db, self.log.generation, entry)
 
     def close(self) -> None:
         """Close the file and let go of the lock."""

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from eventstore import chain, confirmation, outcome, replay
+from eventstore import chain, confirmation, outcome, replay, segments
 from eventstore.archive import Archive
 from eventstore.canonical import NOTHING_DIGEST, Document, encode, parse
 from eventstore.errors import CategoryTaken, EventStoreError
@@ -240,7 +240,8 @@ class Recorder:
     def _update_entity(self, seq: int, known: Known, draft: Draft) -> None:
         self._db.execute(
             f"UPDATE entity_{self._generation} "
-            "SET parent_category = ?, parent = ?, scope = ?, seq = ?, hash = ? WHERE id = ?",
+            "SET parent_category = ?, parent = ?, scope = ?, seq = ?, hash = ?, entry = NULL, origin = NULL "
+            "WHERE id = ?",
             (draft.parent_category, draft.parent, draft.scope, seq, _digest(draft.document), known.id),
         )
 
@@ -366,8 +367,12 @@ class Recorder:
             f"SELECT count(*) FROM event_{g} WHERE category = ? AND seq > "
             f"(SELECT coalesce(max(seq), 0) FROM catalogue_{g} WHERE category = ?)"
         )
+        sealed = f"SELECT NOT EXISTS (SELECT 1 FROM catalogue_{g} WHERE category = ?)"
         self._live[category] = self._db.execute(live, (category,)).fetchone()[0]
         self._events_since[category] = self._db.execute(since, (category, category)).fetchone()[0]
+        if self._db.execute(sealed, (category,)).fetchone()[0]:
+            segment = segments.close_of(self._db, g, category)
+            self._events_since[category] += 0 if segment is None else segment.since
 
     def _write_catalogues(self, seq: int) -> None:
         for category, events in self._events_since.items():

@@ -2,23 +2,25 @@
 
 One entity is folded from its last keyframe (at most `KEYFRAME_PATCHES` patches back) or its appearance. A category is
 folded from its last catalogue keyframe, all live documents in one body, and the events since. Keyframes are derived:
-without them everything is the same, only slower.
+without them everything is the same, only slower. Where events are sealed, a segment says how things stood.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from eventstore import segments
 from eventstore.canonical import JSON, Document, encode, parse
 from eventstore.compression import pack, unpack
 from eventstore.errors import BrokenHistory, PatchError, Unreadable
 from eventstore.model import Event, Kind
 from eventstore.patch import apply_in_place, apply_sharing
+from eventstore.segments import SealedEntity, Segment
 
 KEYFRAME_PATCHES: Final = 8  # patches that one entity's read folds at most; 4 costs a fifth more space for 20 µs
 CATALOGUE_EVENTS: Final = 64  # events that a catalogue's read folds at least before another keyframe pays
@@ -66,7 +68,9 @@ def fold_entity(db: sqlite3.Connection, generation: int, entity: int, seq: int) 
         (entity, seq),
     )
     last = events.fetchone()
-    if last is None or last[1] == "disappeared":
+    if last is None:
+        return _fold_sealed(db, generation, entity, seq)
+    if last[1] == "disappeared":
         return None
     keyframe = db.execute(
         f"SELECT seq, size, body FROM keyframe_{generation} WHERE entity = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
@@ -74,23 +78,56 @@ def fold_entity(db: sqlite3.Connection, generation: int, entity: int, seq: int) 
     ).fetchone()
     patches: list[bytes] = []
     event: Any = last
+    oldest = last[0]
     while event is not None and event[1] == "changed" and (keyframe is None or event[0] != keyframe[0]):
         patches.append(event[6])
+        oldest = event[0]
         event = events.fetchone()
-    if event is None or event[1] == "disappeared":
+    sealed = _fold_sealed(db, generation, entity, oldest - 1) if event is None else None
+    if sealed is None and (event is None or event[1] == "disappeared"):
         raise BrokenHistory(f"event {last[0]} has no full document to start from", seq=last[0])
-    base = event[6] if event[1] == "appeared" else unpack(keyframe[2], keyframe[1])
+    if sealed is not None:
+        base = sealed.content.canonical
+    else:
+        base = event[6] if event[1] == "appeared" else unpack(keyframe[2], keyframe[1])
     content = _apply(base, reversed(patches), last[0])
     if content.digest != last[5]:
         raise BrokenHistory(f"event {last[0]} does not fold to the document that its hash promises", seq=last[0])
-    return Folded(last[0], last[2], last[3], last[4], content, len(patches), sum(map(len, patches)))
+    before = (0, 0) if sealed is None else (sealed.patches, sealed.patch_bytes)
+    counts = before[0] + len(patches), before[1] + sum(map(len, patches))
+    return Folded(last[0], last[2], last[3], last[4], content, *counts)
+
+
+def _fold_sealed(db: sqlite3.Connection, generation: int, entity: int, seq: int) -> Folded | None:
+    """The same for an entity that had no event since the segment that says how it stood; patches count at its end."""
+    found = segments.find_entity(db, generation, entity, seq)
+    if found is None:
+        return None
+    segment, sealed = found
+    count = sealed.count(seq)
+    standing = sealed.standing(count)
+    if standing is None:
+        return None
+    seq, entry, place = _sealed_place(segment, sealed, count)
+    patches = sealed.since_keyframe if count == len(sealed.seqs) else (0, 0)
+    return Folded(seq, entry, place.scope, place.parent, _apply(*standing, seq), *patches)
+
+
+def _sealed_place(segment: Segment, sealed: SealedEntity, count: int) -> tuple[int, int, segments.Place]:
+    """The event, its entry, and its place, that left an entity as it stood after so many events of a segment."""
+    if count:
+        seq = sealed.seqs[count - 1]
+        return seq, segment.head.of_event(seq)[0], sealed.place(count - 1)
+    if sealed.base is None:
+        raise BrokenHistory(f"entity {sealed.number} has a document and no event that says it", seq=segment.first)
+    return sealed.base.seq, sealed.base.entry, sealed.base.place
 
 
 def previous(db: sqlite3.Connection, generation: int, entity: int, seq: int) -> int | None:
     """The number of an entity's last event before `seq`."""
     query = f"SELECT max(seq) FROM event_{generation} WHERE entity = ? AND seq < ?"
     number: int | None = db.execute(query, (entity, seq)).fetchone()[0]
-    return number
+    return segments.last_before(db, generation, entity, seq) if number is None else number
 
 
 def _apply(base: bytes, patches: Iterable[bytes], seq: int) -> Document:
@@ -107,28 +144,36 @@ def _apply(base: bytes, patches: Iterable[bytes], seq: int) -> Document:
 
 
 _STANDING: Final = """
-SELECT t.id, c.source, c.name, t.key, e.seq, e.entry, e.scope, {special}
-FROM {last} JOIN category_{g} c ON c.id = t.category
+SELECT t.id, c.source, c.name, t.key, t.seq, coalesce(e.entry, t.entry) AS entry, coalesce(e.scope, t.origin), {special}
+FROM entity_{g} t LEFT JOIN event_{g} e ON e.seq = t.seq JOIN category_{g} c ON c.id = t.category
+WHERE t.hash IS NOT NULL
 """
-_SPECIAL: Final = """EXISTS (SELECT 1 FROM sighting_{g} s WHERE s.entity = t.id AND s.entry >= e.entry)
-OR EXISTS (SELECT 1 FROM unconfirmed_{g} u WHERE u.entity = t.id AND u.entry >= e.entry)"""
-_LAST_NOW: Final = "entity_{g} t JOIN event_{g} e ON e.seq = t.seq AND t.hash IS NOT NULL"
-_LAST_THEN: Final = """(SELECT entity, max(seq) AS seq FROM event_{g} WHERE seq <= ? GROUP BY entity) l
-JOIN event_{g} e ON e.seq = l.seq AND e.kind <> 'disappeared' JOIN entity_{g} t ON t.id = l.entity"""
+_SPECIAL: Final = """
+EXISTS (SELECT 1 FROM sighting_{g} s WHERE s.entity = t.id AND s.entry >= coalesce(e.entry, t.entry))
+OR EXISTS (SELECT 1 FROM unconfirmed_{g} u WHERE u.entity = t.id AND u.entry >= coalesce(e.entry, t.entry))
+"""
 
 
-def standing(
-    db: sqlite3.Connection, generation: int, seq: int, *, exceptions: bool
-) -> list[tuple[int, str, str, str, int, int, int, int]]:
-    """All entities that stood at `seq`, in no order: number, source, category, key, and of their last event the seq,
-    the entry and the scope; last, whether anything but listings of their scope tells who confirmed them since, which is
-    so of none where there are no `exceptions`.
-    """  # noqa: D205
-    head = db.execute(f"SELECT coalesce(max(seq), 0) FROM event_{generation}").fetchone()[0]
-    last, values = (_LAST_NOW, ()) if seq >= head else (_LAST_THEN, (seq,))
+class Standing(NamedTuple):
+    """A live entity with the entry and the scope of its last event.
+
+    `special`: whether anything but listings of that scope tells who confirmed it since.
+    """
+
+    id: int
+    source: str
+    category: str
+    key: str
+    seq: int
+    entry: int
+    scope: int
+    special: int
+
+
+def standing(db: sqlite3.Connection, generation: int, *, exceptions: bool) -> Iterator[Standing]:
+    """All entities that stand now, in no order; none of them is special where there are no `exceptions`."""
     special = _SPECIAL.format(g=generation) if exceptions else "0"
-    query = _STANDING.format(g=generation, last=last.format(g=generation), special=special)
-    return db.execute(query, values).fetchall()
+    return map(Standing._make, db.execute(_STANDING.format(g=generation, special=special)))
 
 
 def fold_category(db: sqlite3.Connection, generation: int, category: int, seq: int) -> list[tuple[Row, Document]]:
@@ -136,8 +181,7 @@ def fold_category(db: sqlite3.Connection, generation: int, category: int, seq: i
 
     Raises `BrokenHistory` when a patch does not apply. Hashes are not compared, for speed: `verify` does.
     """
-    start, rows = _catalogue_keyframe(db, generation, category, seq)
-    live = {row.entity: (row, None) for row in rows}  # type: dict[int, tuple[Row, JSON]]
+    start, live = _start(db, generation, category, seq)
     for event in _window(db, generation, category, start, seq):
         _fold_event(live, event)
     folded = [
@@ -166,12 +210,43 @@ def _fold_event(live: dict[int, tuple[Row, JSON]], event: tuple[Any, ...]) -> No
     live[entity] = (row, value)
 
 
-def _catalogue_keyframe(db: sqlite3.Connection, generation: int, category: int, seq: int) -> tuple[int, list[Row]]:
+def _start(db: sqlite3.Connection, generation: int, category: int, seq: int) -> tuple[int, dict[int, tuple[Row, JSON]]]:
+    """The last number up to `seq` at which all live entities are known without folding events in rows, and they."""
+    keyframe = _catalogue_keyframe(db, generation, category, seq)
+    if keyframe is not None:
+        return keyframe[0], {row.entity: (row, None) for row in keyframe[1]}
+    segment = segments.covering(db, generation, category, seq)
+    if segment is None:
+        return 0, {}
+    return segment.last, _sealed_rows(db, generation, segment, seq)
+
+
+def _sealed_rows(db: sqlite3.Connection, generation: int, segment: Segment, seq: int) -> dict[int, tuple[Row, JSON]]:
+    live: dict[int, tuple[Row, JSON]] = {}
+    for sealed in segments.entities_of(db, generation, segment):
+        count = sealed.count(seq)
+        standing = sealed.standing(count)
+        if standing is not None:
+            document, patches = standing
+            last, entry, place = _sealed_place(segment, sealed, count)
+            row = Row(sealed.number, sealed.key, place.parent, place.scope, last, entry, 0, msgspec.Raw(document))
+            live[sealed.number] = row, (segments.folded(document, patches, last),) if patches else None
+    entries = encode(sorted({row.entry for row, _ in live.values()}))
+    query = "SELECT id, observed_at FROM entry WHERE id IN (SELECT value FROM json_each(?))"
+    times = dict(db.execute(query, (entries.decode(),)).fetchall())
+    for row, _ in live.values():
+        row.at = times[row.entry]
+    return live
+
+
+def _catalogue_keyframe(
+    db: sqlite3.Connection, generation: int, category: int, seq: int
+) -> tuple[int, list[Row]] | None:
     row = db.execute(
         f"SELECT seq, size, body FROM catalogue_{generation} WHERE category = ? AND seq <= ? ORDER BY seq DESC LIMIT 1",
         (category, seq),
     ).fetchone()
-    return (0, []) if row is None else (row[0], _rows.decode(unpack(row[2], row[1])))
+    return None if row is None else (row[0], _rows.decode(unpack(row[2], row[1])))
 
 
 def _window(db: sqlite3.Connection, generation: int, category: int, after: int, until: int) -> sqlite3.Cursor:

@@ -41,7 +41,7 @@ def behind(record: Record, store: Store | None, catalogue: Catalogue) -> bool:
         projections = catalogue.projections(record.log)
         for name, projection in projections.items():
             standing = standings.get((name, False))
-            if standing is None or standing.cursor.entry < head.entry or why_stale(standing, projection, record.log):
+            if standing is None or standing.cursor.entry < head.entry or why_stale(standing, projection, record):
                 return True
         return any(name not in projections for name, _ in standings)
 
@@ -53,7 +53,7 @@ def _status(
     served: Standing | None,
     building: Standing | None,
 ) -> ViewStatus:
-    why = why_stale(served, projection, record.log)
+    why = why_stale(served, projection, record)
     seq = 0 if served is None or why is Why.LOG else served.cursor.seq
     at = None if served is None else served.observed_at
     lag = None if head.observed_at is None or at is None else max((head.observed_at - at).total_seconds(), 0.0)

@@ -142,7 +142,7 @@ class Runner:
         plan = _Plan({}, [], [])
         for name, projection in projections.items():
             standing = standings.get((name, False))
-            why = why_stale(standing, projection, self._record.log)
+            why = why_stale(standing, projection, self._record)
             if why is None and (name, True) in standings:
                 why = Why.ASKED  # a rebuild was killed: it goes on
             if why is None and standing is not None:
@@ -179,20 +179,22 @@ class Runner:
     def _build(self, wanted: Sequence[tuple[Projection[Any], Why]]) -> list[_Work]:
         groups: dict[Cursor, list[_Work]] = {}
         with self._record.snapshot(), self._store.transaction():
-            generation = self._record.log.generation
+            generation, chain = self._record.log.generation, self._record.log.chain_end()
             standings = self._store.standings()
             for projection, why in wanted:
                 standing = standings.get((projection.name, True))
-                resumes = standing is not None and why_stale(standing, projection, self._record.log) is None
-                target, cursor = self._begun(projection, standing if resumes else None, generation)
+                resumes = standing is not None and why_stale(standing, projection, self._record) is None
+                target, cursor = self._begun(projection, standing if resumes else None, generation, chain)
                 groups.setdefault(cursor, []).append(_Work(target, why))
         for cursor, works in groups.items():
             self._fill(works, cursor)
         return [work for works in groups.values() for work in works]
 
-    def _begun(self, projection: Projection[Any], standing: Standing | None, generation: int) -> tuple[Target, Cursor]:
+    def _begun(
+        self, projection: Projection[Any], standing: Standing | None, generation: int, chain: int
+    ) -> tuple[Target, Cursor]:
         if standing is None:
-            target = self._store.begin(projection, generation)
+            target = self._store.begin(projection, generation, chain)
             for output in (self._store, *self._outputs):
                 output.reset(target)
             return target, Cursor(generation)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from eventstore import EventLog
+from eventstore import EventLog, Record
 from projector.projection import Projection
 from projector.store import Standing
 
@@ -20,6 +20,7 @@ class Why(enum.Enum):
     VERSION = "version"
     ROWS = "rows"
     LOG = "log"
+    THINNED = "thinned"
     ASKED = "asked"
 
 
@@ -45,7 +46,7 @@ class ViewStatus(msgspec.Struct, frozen=True):
     issues: int
 
 
-def why_stale(standing: Standing | None, projection: Projection[Any], log: EventLog) -> Why | None:
+def why_stale(standing: Standing | None, projection: Projection[Any], record: Record) -> Why | None:
     """Why a view cannot go on from where it stands, None where it can."""
     if standing is None:
         return Why.MISSING
@@ -53,7 +54,22 @@ def why_stale(standing: Standing | None, projection: Projection[Any], log: Event
         return Why.VERSION
     if standing.fingerprint != projection.fingerprint:
         return Why.ROWS
-    return None if _is_of(standing, log) else Why.LOG
+    if not _is_of(standing, record.log):
+        return Why.LOG
+    return Why.THINNED if _has_less_left(standing, projection, record) else None
+
+
+def _has_less_left(standing: Standing, projection: Projection[Any], record: Record) -> bool:
+    """Whether compaction has thinned what the rows were made of: they are to be what is made of the rest."""
+    return any(
+        each.first <= standing.cursor.seq and projection.concerns(*_halves(each.category))
+        for each in record.thinned_since(standing.chain)
+    )
+
+
+def _halves(address: str) -> tuple[str, str]:
+    source, _, category = address.rpartition(".")
+    return source, category
 
 
 def _is_of(standing: Standing, log: EventLog) -> bool:

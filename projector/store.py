@@ -39,6 +39,7 @@ CREATE TABLE _view (
     shape TEXT NOT NULL,
     generation INTEGER NOT NULL, -- of the view: how often it was made
     log_generation INTEGER NOT NULL,
+    chain INTEGER NOT NULL, -- the chain's last entry when its building began: what later ones thinned is in the rows
     entry INTEGER NOT NULL, -- of the chain: up to it the log is in the rows
     seq INTEGER NOT NULL,
     root TEXT, -- of that entry
@@ -80,6 +81,7 @@ class Standing(msgspec.Struct, frozen=True):
     fingerprint: str
     shape: str
     generation: int
+    chain: int
     cursor: Cursor
     root: str | None
     observed_at: datetime | None
@@ -179,12 +181,18 @@ class Store:
 
     # -- views
 
+    def reached(self, log_generation: int) -> int | None:
+        """Up to which event of a generation of the log all its views have been brought; None where there are none."""
+        with self.reading():
+            row = self._db.execute("SELECT min(seq) FROM _view WHERE log_generation = ?", (log_generation,)).fetchone()
+        return None if row[0] is None else int(row[0])
+
     def standings(self) -> dict[tuple[str, bool], Standing]:
         """How far each view has been brought, by name and whether it is being built."""
         with self.reading():
             rows = self._db.execute(
-                "SELECT name, building, version, fingerprint, shape, generation, log_generation, entry, seq, root, "
-                "observed_at FROM _view ORDER BY name, building"
+                "SELECT name, building, version, fingerprint, shape, generation, chain, log_generation, entry, seq, "
+                "root, observed_at FROM _view ORDER BY name, building"
             ).fetchall()
         return {(row[0], bool(row[1])): _standing(row) for row in rows}
 
@@ -201,14 +209,14 @@ class Store:
                 names.put(path, name)
         return Target(projection, building, names)
 
-    def begin(self, projection: Projection[Any], log_generation: int) -> Target:
+    def begin(self, projection: Projection[Any], log_generation: int, chain: int) -> Target:
         """Note that a view is to be built, and `reset` is to make its table; what an earlier attempt left goes."""
         self.discard(projection.name, building=True)
         target = Target(projection, True, _names(projection) if projection.columns is None else None)  # noqa: FBT003
         served = self._db.execute("SELECT generation FROM _view WHERE name = ?", (projection.name,)).fetchone()
         self._db.execute(
-            "INSERT INTO _view (name, building, version, fingerprint, shape, generation, log_generation, entry, seq) "
-            "VALUES (?, 1, ?, ?, ?, ?, ?, 0, 0)",
+            "INSERT INTO _view (name, building, version, fingerprint, shape, generation, log_generation, chain, "
+            "entry, seq) VALUES (?, 1, ?, ?, ?, ?, ?, ?, 0, 0)",
             (
                 projection.name,
                 projection.version,
@@ -216,6 +224,7 @@ class Store:
                 projection.shape.value,
                 1 if served is None else served[0] + 1,
                 log_generation,
+                chain,
             ),
         )
         return target
@@ -514,7 +523,7 @@ def _issue(  # noqa: PLR0913, PLR0917  # the columns, as they are asked for
 
 
 def _standing(row: Sequence[Any]) -> Standing:
-    name, building, version, fingerprint, shape, generation, log_generation, entry, seq, root, at = row
+    name, building, version, fingerprint, shape, generation, chain, log_generation, entry, seq, root, at = row
     cursor = Cursor(log_generation, entry, seq)
     observed_at = None if at is None else from_ms(at)
-    return Standing(name, bool(building), version, fingerprint, shape, generation, cursor, root, observed_at)
+    return Standing(name, bool(building), version, fingerprint, shape, generation, chain, cursor, root, observed_at)

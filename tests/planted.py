@@ -31,6 +31,11 @@ READING: Final = (
     "tests/unit/test_positions.py",
     "tests/unit/test_walk.py",
 )
+RETENTION: Final = (
+    "tests/properties/test_retention.py",
+    "tests/unit/test_compaction.py",
+    "tests/unit/test_retention.py",
+)
 SYNCS: Final = (
     "tests/properties/test_absence.py",
     "tests/unit/test_asking.py",
@@ -480,11 +485,7 @@ BUGS: Final = (
     ),
     Bug(
         "a row of a view called updated, though it is the same",
-        (
-            Change(
-                "projector/derivation.py", "            if same(content, old):\n", "            if content is old:\n"
-            ),
-        ),
+        (Change("projector/derivation.py", "            if same(row, old):\n", "            if row is old:\n"),),
         VIEWS,
     ),
     Bug(
@@ -550,6 +551,121 @@ BUGS: Final = (
             ),
         ),
         VIEWS,
+    ),
+    Bug(
+        "the state of a bucket taken before its end",
+        (
+            Change(
+                "eventstore/retention/thinning.py",
+                "    after = _after(run, before)\n",
+                "    after = _after(run[:-1], before)\n",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "a composed event dated at its first",
+        (
+            Change(
+                "eventstore/retention/thinning.py",
+                "return run[-1]._replace(",
+                "return run[0]._replace(hash=run[-1].hash, ",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "a reappearance within a bucket thinned away",
+        (
+            Change(
+                "eventstore/retention/thinning.py",
+                "elif bucket is not None and bucket.spacing in _COARSE:",
+                "elif bucket is not None:",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "a change that comes to nothing gone where all is kept whole behind it",
+        (
+            Change(
+                "eventstore/retention/thinning.py",
+                "elif last.seq == known.last_thinned.get(last.entity):",
+                "elif False:",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "a bucket thinned before all of it is past its horizon",
+        (
+            Change(
+                "eventstore/retention/buckets.py",
+                "found.append(Zone(floor(now - age, finest), keep))",
+                "found.append(Zone(now - age, keep))",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "rows deleted before their segment was compared",
+        (
+            Change(
+                "eventstore/compaction/sealing.py",
+                "        number = write(db, generation, draft)\n",
+                "        number = write(db, generation, draft)\n        _drop_rows(db, generation, draft)\n",
+            ),
+        ),
+        ("tests/faults/test_killed_compactions.py",),
+    ),
+    Bug(
+        "what a compaction was killed at not looked for by the one that goes on",
+        (
+            Change(
+                "eventstore/compaction/__init__.py",
+                "        work.carry_out(number, left, progress, resumed=True)\n",
+                "",
+            ),
+        ),
+        ("tests/faults/test_killed_compactions.py",),
+    ),
+    Bug(
+        "a cursor in the middle of what was thinned read on from",
+        (Change("eventstore/selection.py", "        if row[0] is not None:\n", "        if row[0] == 0:\n"),),
+        RETENTION,
+    ),
+    Bug(
+        "an iteration that sees what compaction makes meanwhile",
+        (
+            Change(
+                "eventstore/reading.py",
+                'pin = db.execute("SELECT name FROM sqlite_master") if sealed.segments else None',
+                "pin = None",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "a projection's checkpoint crossed",
+        (
+            Change(
+                "eventstore/retention/plan.py",
+                "thinned = tuple(_held_back(zone, keep_from[1]) for zone in thinned)",
+                "pass",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "a patch of a sealed entity left out",
+        (
+            Change(
+                "eventstore/segments/block.py",
+                "return self.document, patches[::-1]",
+                "return self.document, patches[:0:-1]",
+            ),
+        ),
+        (*LOG, *RETENTION),
     ),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -13,11 +14,13 @@ from cli.lazy import Command
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from cli.options import LogForm
     from collector import Source, Watched
     from eventstore import Record
 
+COMPACTED_EVERY: Final = timedelta(days=1)
 TOLD_EVERY: Final = timedelta(minutes=5)  # a disk fills up between two syncs too
 
 
@@ -54,10 +57,20 @@ def run(log_form: LogForm) -> None:
                 Task("views", projecting.Keeping(directory).round),
                 Task("notices", telling.round),
                 Task("notices meanwhile", telling.round, every=TOLD_EVERY),
+                Task("notices", telling.round),
+                Task("notices meanwhile", telling.round, every=TOLD_EVERY),
+                Task("compaction", partial(_compact, directory), every=COMPACTED_EVERY),
             ],
             changed=watching.changed,
         ).run()
         narrator().info("stopped")
+
+
+def _compact(directory: Path) -> None:
+    from cli import projecting, service
+
+    service.compact(directory)
+    projecting.Keeping(directory).round()  # views of what was thinned are of what is left now
 
 
 def _facts(record: Record, source: Source, now: datetime) -> Iterable[Watched]:

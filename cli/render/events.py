@@ -64,6 +64,8 @@ def contract(event: Event) -> dict[str, Any]:
         "hash": event.hash,
         "sync": event.sync,
     }
+    if event.starts is not None:
+        line["starts"] = event.starts
     if event.body is not None:
         line["patch" if event.kind is Kind.CHANGED else "document"] = msgspec.Raw(event.body)
     return line

@@ -118,6 +118,8 @@ def _sizes(seen: Overview) -> Iterator[Sequence[str]]:
 def _parts(sizes: Sizes, answers: int) -> Iterator[tuple[str, int, str]]:
     yield "answers", sizes.answers, f"{grouped(answers)} different, {sized(sizes.received)} as they came"
     yield "events", sizes.events, ""
+    if sizes.sealed:
+        yield "sealed", sizes.sealed, "older events, in segments"
     yield "keyframes", sizes.keyframes, ""
     yield "other", sizes.other, "indexes and bookkeeping"
     if sizes.free:

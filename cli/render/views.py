@@ -30,6 +30,7 @@ _STALE: Final = {
     "missing": "not built yet",
     "version": "stale: another version",
     "rows": "stale: other columns",
+    "thinned": "less is left of its history",
     "log": "stale: the log was rebuilt",
 }
 _BUILT: Final = {

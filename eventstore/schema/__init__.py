@@ -1,7 +1,7 @@
 """The tables of `record.db`. Migrations are in `migrations`, imported only when there is something to migrate.
 
 Archive (shared by all generations): `rules`, `scope`, `sync`, `sync_rules`, `attempt`, `news`, `asked`, `answer`.
-Chain: `generation`, `entry`.
+Chain: `generation`, `entry`, `compaction`.
 Log (one set of tables for each generation, named with its number): see `log_tables`.
 Columns of a primary key come first: SQLite 3.40's integrity check misreads other WITHOUT ROWID tables.
 Times are integers, milliseconds since 1970 in UTC. Hashes are SHA-256, 32 bytes.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 APPLICATION_ID: Final = 0x6F726C67  # "orlg"
-VERSION: Final = 1  # PRAGMA user_version: the number of migrations in `migrations`
+VERSION: Final = 2  # PRAGMA user_version: the number of migrations in `migrations`
 ASKING_NOTHING: Final = "cause IN ('rules', 'verdict')"  # what the index of the few syncs that ask nothing covers
 
 ARCHIVE: Final = """
@@ -117,6 +117,21 @@ CREATE INDEX entry_time ON entry (generation, observed_at) WHERE kind = 'sync';
 CREATE INDEX entry_sync ON entry (sync, generation) WHERE kind = 'sync';
 """
 
+# of an answer that compaction has packed the depth is below zero: -1 for a full copy, -2 for a delta against one …
+COMPACTION: Final = """
+CREATE TABLE compaction ( -- what was to be compacted, and what came of it; kept for good
+    id INTEGER PRIMARY KEY,
+    generation INTEGER NOT NULL,
+    point INTEGER NOT NULL, -- the entry that began it
+    receipt INTEGER, -- the entry that ended it; NULL until then
+    plan TEXT NOT NULL, -- JSON
+    report TEXT, -- JSON
+    covers BLOB -- digest over all that was thinned by then: see the receipt in docs/record.md
+) STRICT;
+CREATE INDEX answer_loose ON answer (base) WHERE depth >= 0;
+ALTER TABLE entry ADD COLUMN again BLOB /* digest of what it commits to, since compaction thinned that */;
+"""
+
 LOG_TABLES: Final = (
     "category",
     "entity",
@@ -131,6 +146,9 @@ LOG_TABLES: Final = (
     "issue",
     "keyframe",
     "catalogue",
+    "segment",
+    "block",
+    "thinned",
 )
 
 _LOG: Final = """
@@ -253,6 +271,38 @@ CREATE TABLE catalogue_{g} (
 ) STRICT;
 """
 
+_SEALED: Final = """
+CREATE TABLE segment_{g} ( -- sealed events of a category, all of those from first to last
+    id INTEGER PRIMARY KEY,
+    category INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    events INTEGER NOT NULL,
+    live INTEGER NOT NULL, -- 0: written, but not yet read back and compared; nobody reads it then
+    composed INTEGER NOT NULL, -- 1: of some of its events only what they came to is left
+    since INTEGER NOT NULL, -- events since the last catalogue keyframe that was due in it or before
+    size INTEGER NOT NULL,
+    body BLOB NOT NULL -- the entries of its events, packed
+) STRICT;
+CREATE INDEX segment_category_{g} ON segment_{g} (category, first);
+CREATE TABLE block_{g} ( -- entities of a segment, in order of key
+    segment INTEGER NOT NULL,
+    key TEXT NOT NULL, -- of its first entity
+    size INTEGER NOT NULL,
+    body BLOB NOT NULL, -- packed
+    PRIMARY KEY (segment, key)
+) STRICT;
+CREATE TABLE thinned_{g} ( -- events of a category that were composed or dropped: those with first <= seq < last
+    category INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    compaction INTEGER NOT NULL,
+    PRIMARY KEY (category, last)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE entity_{g} ADD COLUMN entry INTEGER /* of its last event, once that is sealed */;
+ALTER TABLE entity_{g} ADD COLUMN origin INTEGER /* the scope of that event */;
+"""
+
 _VIEW: Final = """
 CREATE VIEW events AS
 SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', n.observed_at / 1000.0, 'unixepoch') AS observed_at,
@@ -264,7 +314,17 @@ JOIN category_{g} c ON c.id = e.category
 
 def log_tables(generation: int) -> str:
     """The SQL that makes the tables of one generation of the log."""
+    return first_log_tables(generation) + sealed_tables(generation)
+
+
+def first_log_tables(generation: int) -> str:
+    """Those tables that a log had before anything could be sealed."""
     return _LOG.format(g=generation)
+
+
+def sealed_tables(generation: int) -> str:
+    """Those tables and columns that sealed history needs."""
+    return _SEALED.format(g=generation)
 
 
 def events_view(generation: int) -> str:

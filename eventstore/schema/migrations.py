@@ -14,10 +14,18 @@ record = Migrations("record")
 @record(name="0001_archive_chain_and_log")
 def archive_chain_and_log(db: Database) -> None:
     """The archive, the chain and the first generation of the log."""
-    for statement in schema.statements(schema.ARCHIVE + schema.CHAIN + schema.log_tables(1)):
+    for statement in schema.statements(schema.ARCHIVE + schema.CHAIN + schema.first_log_tables(1)):
         db.execute(statement)
     db.table("generation").insert({"id": 1, "state": "current", "made_at": 0, "syncs": 0, "rules": "{}"})
     db.create_view("events", schema.events_view(1).split(" AS\n", 1)[1])
+
+
+@record(name="0002_sealed_history")
+def sealed_history(db: Database) -> None:
+    """Segments for the current generation, and what is known of compactions."""
+    for (generation,) in db.execute("SELECT id FROM generation WHERE state = 'current'").fetchall():
+        for statement in schema.statements(schema.COMPACTION + schema.sealed_tables(generation)):
+            db.execute(statement)
 
 
 def apply(connection: sqlite3.Connection) -> None:

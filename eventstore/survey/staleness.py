@@ -22,7 +22,8 @@ SELECT t.scope, n.id FROM (SELECT DISTINCT scope FROM entity_{g} WHERE hash IS N
 JOIN asked a ON a.scope = t.scope JOIN entry n ON n.sync = a.sync AND n.generation = {g} AND n.kind = 'sync'
 """
 _LIVE: Final = """
-SELECT t.id, t.category, e.scope, e.entry FROM entity_{g} t JOIN event_{g} e ON e.seq = t.seq
+SELECT t.id, t.category, coalesce(e.scope, t.origin), coalesce(e.entry, t.entry)
+FROM entity_{g} t LEFT JOIN event_{g} e ON e.seq = t.seq
 WHERE t.scope = ? AND t.hash IS NOT NULL
 """
 

@@ -48,9 +48,9 @@ JOIN sync s ON s.id = n.sync AND s.cause = 'sync' WHERE r.resource = ? AND r.ent
 """
 _EMPTY: Final = """
 SELECT gone.resource, n.observed_at FROM (
-    SELECT c.source || '.' || c.resource AS resource, max(t.seq) AS seq
+    SELECT c.source || '.' || c.resource AS resource, max(t.seq) AS seq, t.entry
     FROM category_{g} c JOIN entity_{g} t ON t.category = c.id GROUP BY 1 HAVING count(t.hash) = 0
-) gone JOIN event_{g} e ON e.seq = gone.seq JOIN entry n ON n.id = e.entry
+) gone LEFT JOIN event_{g} e ON e.seq = gone.seq JOIN entry n ON n.id = coalesce(e.entry, gone.entry)
 """
 
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Final
 
-from eventstore.answers import Answers
+from eventstore.answers import Answers, depth_of
 from eventstore.errors import Damaged
 from eventstore.progress import Progress
 from eventstore.verification.finding import Finding
@@ -39,10 +39,13 @@ def _wrong(db: sqlite3.Connection, number: int, answers: Answers) -> str | None:
     stored, size, base, depth = db.execute(
         "SELECT hash, size, base, depth FROM answer WHERE id = ?", (number,)
     ).fetchone()
+    depth = depth_of(depth)
     if base is None and depth != 0:
         return f"a full copy, but said to be {depth} deltas away from one"
-    if base is not None and db.execute("SELECT depth + 1 FROM answer WHERE id = ?", (base,)).fetchone() != (depth,):
-        return f"its depth {depth} is not that of the answer it leans on, plus one"
+    if base is not None:
+        row = db.execute("SELECT depth FROM answer WHERE id = ?", (base,)).fetchone()
+        if row is None or depth_of(row[0]) + 1 != depth:
+            return f"its depth {depth} is not that of the answer it leans on, plus one"
     body = answers.body(number)
     if len(body) != size or hashlib.sha256(body).digest() != stored:
         return "its bytes do not match its hash"

@@ -8,10 +8,17 @@ from typing import Any
 
 from eventstore import chain, schema
 from eventstore.progress import Progress
+from eventstore.segments import Window
 from eventstore.verification import naming
 from eventstore.verification.finding import Finding, digest_or_none
 
-_ENTRIES = "SELECT id, generation, kind, sync, observed_at, seq, digest, root FROM entry ORDER BY id"
+_ENTRIES = "SELECT id, generation, kind, sync, observed_at, seq, digest, root, again FROM entry ORDER BY id"
+
+
+_FIRST_SYNCS = """
+SELECT (SELECT sync FROM entry WHERE generation = ? AND kind = 'sync' AND seq >= s.first ORDER BY id LIMIT 1), s.first
+FROM segment_{g} s ORDER BY s.first
+"""
 
 
 def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
@@ -21,7 +28,7 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     yield from _generations(states, current)
     entries = db.execute(_ENTRIES).fetchall()
     progress.start(len(entries), "roots")
-    before = _Before()
+    before = _Before(Window(db, current))
     for expected, row in enumerate(entries, 1):
         if row[0] != expected:
             yield from _gap(db, current, expected, entries)
@@ -41,20 +48,21 @@ def _gap(db: sqlite3.Connection, current: int, missing: int, entries: Sequence[t
 class _Before:
     """What the entries so far leave for the next one: root, generation, last event and time."""
 
-    def __init__(self) -> None:
+    def __init__(self, sealed: Window) -> None:
+        self._sealed = sealed
         self.root = chain.FIRST_ROOT
         self.generation = 1
         self.seq = 0
         self.observed_at: int | None = None
 
     def check(self, db: sqlite3.Connection, row: tuple[Any, ...], current: int) -> Iterator[Finding]:
-        entry, generation, kind, sync, observed_at, seq, digest, root = row
+        entry, generation, kind, sync, observed_at, seq, digest, root, again = row
         if chain.next_root(self.root, digest) != root:
             yield Finding("entry", sync, f"the root of entry {entry} does not follow from the one before")
         yield from self._check_place(entry, generation, kind, sync)
         if kind == "sync" and generation >= current:
             yield from self._check_order(entry, sync, observed_at, seq)
-        if not (kind == "sync" and generation < current) and self._digest(db, row) != digest:
+        if not (kind == "sync" and generation < current) and self._digest(db, row) != (again or digest):
             yield Finding("entry", sync, f"what entry {entry} commits to ({_name(kind, sync)}) has been altered")
             if kind == "sync":
                 for other in sorted(naming.of_altered(db, generation, entry, observed_at)):
@@ -64,7 +72,7 @@ class _Before:
             self.seq, self.observed_at = seq, observed_at
 
     def _check_place(self, entry: int, generation: int, kind: str, sync: int | None) -> Iterator[Finding]:
-        if kind not in {"schema", "generation", "sync"}:
+        if kind not in {"schema", "generation", "sync", "compaction", "receipt"}:
             yield Finding("entry", sync, f"entry {entry} is of no known kind")
         elif kind == "generation":
             self.generation = generation
@@ -79,15 +87,23 @@ class _Before:
             yield Finding("entry", sync, f"entry {entry} is not later than the one before")
 
     def _digest(self, db: sqlite3.Connection, row: tuple[Any, ...]) -> bytes | None:
-        entry, generation, kind, _, _, seq, _, _ = row
+        entry, generation, kind, _, _, seq, *_ = row
         if kind == "schema":
             migrations = list(chain.schema_lines(db, seq))
             return digest_or_none(migrations) if len(migrations) == seq else None
         if kind == "generation":
             return digest_or_none(chain.generation_lines(db, generation)) if seq == 0 else None
+        if kind == "compaction" and seq is None:
+            return digest_or_none(chain.compaction_lines(db, entry))
+        if kind == "receipt" and seq is None:
+            return digest_or_none(chain.receipt_lines(db, entry))
         if kind == "sync" and isinstance(seq, int):
-            return digest_or_none(chain.entry_lines(db, generation, entry, self.seq, seq))
+            return digest_or_none(self._entry_lines(db, generation, entry, seq))
         return None
+
+    def _entry_lines(self, db: sqlite3.Connection, generation: int, entry: int, seq: int) -> Iterator[chain.Line]:
+        sealed = self._sealed.between(self.seq, seq) if self.seq < seq else ()
+        yield from chain.entry_lines(db, generation, entry, self.seq, seq, sealed)
 
 
 def _name(kind: str, sync: int | None) -> str:
@@ -118,15 +134,41 @@ def check_strays(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
         if count:
             yield Finding(table, None, f"{count} rows of {table} belong to no entry of the log")
     yield from _events_without_gaps(db, generation)
+    yield from _covered(db, generation)
     yield from _tables(db, generation)
 
 
+def _covered(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
+    """Compare all that is thinned with what the last receipt commits to, unless a compaction goes on."""
+    row = db.execute(
+        "SELECT receipt, covers FROM compaction WHERE generation = ? ORDER BY id DESC LIMIT 1", (generation,)
+    ).fetchone()
+    covers = None if row is None else row[1]
+    thinned = list(chain.covered_lines(db, generation))
+    if (row is None and thinned) or (row is not None and row[0] is not None and digest_or_none(thinned) != covers):
+        yield Finding("thinned", None, "what is thinned is not what the last receipt says")
+        # which of them it is cannot be told any more
+        for sync, first in db.execute(_FIRST_SYNCS.format(g=generation), (generation,)).fetchall():
+            yield Finding("segment", sync, f"the segment that begins at @{first} may be what is altered")
+    strays = db.execute(
+        "SELECT count(*) FROM compaction WHERE point NOT IN (SELECT id FROM entry WHERE kind = 'compaction') "
+        "OR receipt IS NOT NULL AND receipt NOT IN (SELECT id FROM entry WHERE kind = 'receipt')"
+    ).fetchone()[0]
+    if strays:
+        yield Finding("compaction", None, f"{strays} compactions belong to no entry of the chain")
+
+
 def _events_without_gaps(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
-    count, first, last = db.execute(f"SELECT count(*), min(seq), max(seq) FROM event_{generation}").fetchone()
+    count, first, last = db.execute(
+        "SELECT sum(events), min(first), max(last) FROM ("
+        f"SELECT count(*) AS events, min(seq) AS first, max(seq) AS last FROM event_{generation} "
+        f"UNION ALL SELECT events, first, last FROM segment_{generation} WHERE live = 1)"
+    ).fetchone()
     head = db.execute(
         "SELECT coalesce(max(seq), 0) FROM entry WHERE generation = ? AND kind = 'sync'", (generation,)
     ).fetchone()[0]
-    if count != head or (count and (first, last) != (1, head)):
+    thinned = db.execute(f"SELECT EXISTS (SELECT 1 FROM thinned_{generation})").fetchone()[0]
+    if (last or 0) != head or (not thinned and (count or 0, first or 1) != (head, 1)):
         yield Finding("event", None, f"{count} events are numbered {first} to {last}; 1 to {head} were recorded")
 
 

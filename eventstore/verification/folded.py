@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import sqlite3
-from typing import Any, Final
+from typing import Final
 
 import jsonpatch
 import msgspec
 
-from eventstore import replay
+from eventstore import replay, segments
 from eventstore.canonical import JSON, NOTHING_DIGEST, Document, canonical, encode, parse
 from eventstore.compression import unpack
 from eventstore.errors import Damaged, Unreadable
+from eventstore.positions import entry_of
 from eventstore.progress import Progress
+from eventstore.reading import merged
+from eventstore.segments import Segment
+from eventstore.stored import Stored
 from eventstore.verification.finding import Finding
+from eventstore.verification.opened import Opened
 
-_EVENTS: Final = """
-SELECT e.seq, e.entry, e.entity, e.category, e.parent_category, e.parent, e.scope, e.kind, e.hash,
-       CAST(e.body AS BLOB), n.sync, n.observed_at, t.key
-FROM event_{g} e LEFT JOIN entry n ON n.id = e.entry LEFT JOIN entity_{g} t ON t.id = e.entity ORDER BY e.seq
+_ROWS: Final = """
+SELECT seq, entry, entity, category, parent_category, parent, scope, kind, not_before, hash, CAST(body AS BLOB)
+FROM event_{g} ORDER BY seq
 """
 
 
@@ -40,19 +45,19 @@ class _Entity(msgspec.Struct):
     digest: bytes = NOTHING_DIGEST
     patches: int = 0
     patch_bytes: int = 0
+    sealed: tuple[int, int] | None = None  # entry and scope of its last event, where that is sealed
 
 
 def check(db: sqlite3.Connection, generation: int, progress: Progress) -> list[Finding]:
     """Fold the whole log; memory holds what is live."""
     folding = _Folding(db, generation)
+    sealed = segments.listed(db, generation)
     total = db.execute(f"SELECT count(*) FROM event_{generation}").fetchone()[0]
-    progress.start(total, "events")
-    entry = None
-    for row in db.execute(_EVENTS.format(g=generation)):
-        if entry is not None and row[1] != entry:
-            folding.end_entry()
-        entry = row[1]
-        folding.event(row)
+    progress.start(total + sum(each.events for each in sealed), "events")
+    rows = itertools.starmap(Stored, db.execute(_ROWS.format(g=generation)))
+    for event in merged(sealed, folding.open, rows):
+        folding.come_to(event.entry)
+        folding.event(event)
         progress.advance()
     folding.end_entry()
     folding.leftovers()
@@ -67,11 +72,17 @@ class _Folding:
         self._db = db
         self._generation = generation
         self._entities: dict[int, _Entity] = {}
-        self._since: dict[int, int] = {}  # events since the last catalogue keyframe, by category
         self._live: dict[int, dict[int, _Entity]] = {}
+        self._entry: int | None = None
         self._touched: dict[int, tuple[int, int | None]] = {}  # last seq and sync in this entry, by category
         self._keyframes = self._sync_of("keyframe", "entity")
         self._catalogues = self._sync_of("catalogue", "category")
+        self._keys = dict(db.execute(f"SELECT id, key FROM entity_{generation}").fetchall())
+        self._entries = {
+            entry: (sync, at) for entry, sync, at in db.execute("SELECT id, sync, observed_at FROM entry").fetchall()
+        }
+        self._segments = Opened(db, generation, self._find)
+        self._since = self._segments.since
 
     def _sync_of(self, table: str, owner: str) -> set[tuple[int, int]]:
         return set(self._db.execute(f"SELECT {owner}, seq FROM {table}_{self._generation}").fetchall())
@@ -79,27 +90,44 @@ class _Folding:
     def _find(self, where: str, sync: int | None, message: str) -> None:
         self.findings.append(Finding(where, sync, message))
 
-    def event(self, row: tuple[Any, ...]) -> None:
-        seq, entry, number, category, parent_category, parent, scope, kind, digest, body, sync, at, key = row
+    def come_to(self, entry: int) -> None:
+        """The next event is in an entry: the one before is over if that is another."""
+        if self._entry is not None and entry != self._entry:
+            self.end_entry()
+        self._entry = entry
+
+    def open(self, segment: Segment) -> list[Stored]:
+        """Check that a segment begins with what stands now, and give its events."""
+        self.come_to(segment.head.entries[0])
+        self._segments.open(segment, self._entities)
+        return segments.events_of(self._db, self._generation, segment)
+
+    def event(self, event: Stored) -> None:
+        sync, at = self._entries.get(event.entry, (None, 0))
+        number = event.entity
         entity = self._entities.get(number)
         if entity is None:
-            # an entity or entry that is missing leaves its columns NULL
-            entity = _Entity(category, key or "", seq, entry, at, parent_category, parent, scope, sync)
+            # an entity that is missing has no key any more
+            key = self._keys.get(number, "")
+            place = event.parent_category, event.parent, event.scope
+            entity = _Entity(event.category, key, event.seq, event.entry, at, *place, sync)
             self._entities[number] = entity
-        wrong = self._fold(entity, kind, body, digest)
+        wrong = self._fold(entity, event.kind, event.body, event.hash)
         if wrong:
-            self._find("event", sync, f"event {seq}: {wrong}")
-        entity.seq, entity.entry, entity.at, entity.sync = seq, entry, at, sync
-        entity.parent_category, entity.parent, entity.scope, entity.digest = parent_category, parent, scope, digest
-        live = self._live.setdefault(category, {})
+            self._find("event", sync, f"event {event.seq}: {wrong}")
+        entity.seq, entity.entry, entity.at, entity.sync, entity.digest = event.seq, event.entry, at, sync, event.hash
+        entity.parent_category, entity.parent, entity.scope = event.parent_category, event.parent, event.scope
+        live = self._live.setdefault(event.category, {})
         if entity.live:
             live[number] = entity
         else:
             live.pop(number, None)
-        self._since[category] = self._since.get(category, 0) + 1
-        self._touched[category] = (seq, sync)
-        if kind == "changed" and not wrong:
-            self._keyframe(number, entity)
+        self._since[event.category] = self._since.get(event.category, 0) + 1
+        self._touched[event.category] = (event.seq, sync)
+        sealed = self._segments.holds(event)
+        entity.sealed = (event.entry, event.scope) if sealed else None
+        if event.kind == "changed" and not wrong:
+            self._keyframe(number, entity, sealed=sealed)
 
     def _fold(self, entity: _Entity, kind: str, body: bytes | None, digest: bytes) -> str | None:
         """Bring the entity up to date; say what is wrong with the event."""
@@ -125,21 +153,26 @@ class _Folding:
         entity.patch_bytes = entity.patch_bytes + len(body) if kind == "changed" else 0
         return None if hashlib.sha256(encode(value)).digest() == digest else "the document is not what its hash says"
 
-    def _keyframe(self, number: int, entity: _Entity) -> None:
+    def _keyframe(self, number: int, entity: _Entity, *, sealed: bool) -> None:
         document = encode(entity.value)
         if not replay.keyframe_due(entity.patches, entity.patch_bytes, len(document)):
             return
         entity.patches = entity.patch_bytes = 0
+        if sealed:
+            self._segments.compare(entity.seq, document, entity.sync)
+            return
         self._compare("keyframe", "entity", number, entity.seq, document, entity.sync)
 
     def end_entry(self) -> None:
         """Check the catalogue keyframes that were due when an entry was closed."""
-        for category, (_, sync) in self._touched.items():
+        for category, (touched, sync) in self._touched.items():
             live = self._live.get(category, {})
             if replay.catalogue_due(self._since[category], len(live)):
                 self._since[category] = 0
                 last = max(seq for seq, _ in self._touched.values())
-                self._compare("catalogue", "category", category, last, _catalogue(live), sync)
+                if not self._segments.reach(category, touched):
+                    self._compare("catalogue", "category", category, last, _catalogue(live), sync)
+            self._segments.close(category, touched, self._entities)
         self._touched.clear()
 
     def _compare(self, table: str, owner: str, number: int, seq: int, expected: bytes, sync: int | None) -> None:
@@ -167,23 +200,22 @@ class _Folding:
         self._heads()
 
     def _sync_at(self, seq: int) -> int | None:
-        row = self._db.execute(
-            f"SELECT n.sync FROM event_{self._generation} e JOIN entry n ON n.id = e.entry WHERE e.seq = ?",
-            (seq,),
-        ).fetchone()
-        return None if row is None else row[0]
+        entry = entry_of(self._db, self._generation, seq)
+        return None if entry is None else self._entries.get(entry, (None, 0))[0]
 
     def _heads(self) -> None:
         moved = {
             number: place
             for number, *place in self._db.execute(
                 f"SELECT s.entity, s.parent_category, s.parent, s.scope FROM sighting_{self._generation} s "
-                f"JOIN entity_{self._generation} t ON t.id = s.entity JOIN event_{self._generation} e ON e.seq = t.seq "
-                "WHERE s.entry > e.entry ORDER BY s.entry"
+                f"JOIN entity_{self._generation} t ON t.id = s.entity "
+                f"LEFT JOIN event_{self._generation} e ON e.seq = t.seq "
+                "WHERE s.entry > coalesce(e.entry, t.entry) ORDER BY s.entry"
             ).fetchall()
         }
         rows = self._db.execute(
-            f"SELECT id, category, parent_category, parent, scope, seq, hash FROM entity_{self._generation} ORDER BY id"
+            "SELECT id, category, parent_category, parent, scope, seq, hash, entry, origin "
+            f"FROM entity_{self._generation} ORDER BY id"
         )
         for number, *stored in rows.fetchall():
             entity = self._entities.pop(number, None)
@@ -192,10 +224,11 @@ class _Folding:
                 continue
             digest = entity.digest if entity.live else None
             place = moved.get(number, [entity.parent_category, entity.parent, entity.scope])
-            if stored != [entity.category, *place, entity.seq, digest]:
+            if stored != [entity.category, *place, entity.seq, digest, *(entity.sealed or (None, None))]:
                 self._find("entity", entity.sync, f"{entity.key}: what is live is not what the events give")
         for number, entity in self._entities.items():
             self._find("entity", entity.sync, f"entity {number} is missing")
+        self._segments.leftovers()
 
 
 def _catalogue(live: dict[int, _Entity]) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from collector import FilesHistory, World, import_history, play, rebuild_log, resolve
-from eventstore import Finding, Record, verify
+from eventstore import Finding, Record, parse_policy, verify
 
 FLIPS: Final = 150
 ALL_FLIPS: Final = 1000
@@ -53,6 +53,20 @@ def make(folder: Path) -> None:
         (saved / "2025-03-01T00.json").write_text('[{"id": "last", "n": 1}]')
         things = resolve(str(folder / "shop.toml"))
         import_history(record, things, FilesHistory(saved, pattern="{time:%Y-%m-%dT%H}.json"))
+        record.compact(parse_policy(POLICY), lossy=True)
+
+
+POLICY: Final = """
+[default]
+keep = "all"
+seal_after = "9000d"
+[category.model]
+seal_after = "56d"
+[category.endpoint_telemetry]
+tiers = [{ for = "57d", keep = "all" }]
+older = "daily"
+seal_after = "54d"
+"""
 
 
 class Table(NamedTuple):
@@ -106,6 +120,10 @@ class Specimen:
 _OF_ENTRY: Final = "SELECT sync FROM entry WHERE id = :entry"
 _OF_ATTEMPT: Final = "SELECT id FROM sync WHERE first <= {attempt} ORDER BY first DESC LIMIT 1"
 _OF_EVENT: Final = "SELECT n.sync FROM event_{g} e JOIN entry n ON n.id = e.entry WHERE e.seq = :seq"
+_OF_SEGMENT: Final = """
+SELECT n.sync FROM segment_{{g}} s JOIN entry n ON n.generation = {{g}} AND n.kind = 'sync' AND n.seq >= s.first
+AND n.id <= (SELECT min(id) FROM entry WHERE generation = {{g}} AND kind = 'sync' AND seq >= s.last) WHERE s.id = {id}
+"""
 _NONE: Final = "SELECT NULL"
 
 _SYNC_OF: Final = {
@@ -120,7 +138,8 @@ _SYNC_OF: Final = {
     "answer": _OF_ATTEMPT.format(attempt="(SELECT min(attempt) FROM news WHERE answer = :id)"),
     "entry": "SELECT :sync",
     "category": _OF_ENTRY,
-    "entity": "SELECT n.sync FROM event_{g} e JOIN entry n ON n.id = e.entry WHERE e.entity = :id",
+    "entity": "SELECT n.sync FROM event_{g} e JOIN entry n ON n.id = e.entry WHERE e.entity = :id "
+    "UNION SELECT sync FROM entry WHERE id = :entry",
     "event": _OF_ENTRY,
     "listing": _OF_ENTRY,
     "repeat": _OF_ENTRY,
@@ -132,6 +151,10 @@ _SYNC_OF: Final = {
     "issue": _OF_ENTRY,
     "keyframe": _OF_EVENT,
     "catalogue": _OF_EVENT,
+    "compaction": _NONE,
+    "segment": _OF_SEGMENT.format(id=":id"),
+    "block": _OF_SEGMENT.format(id=":segment"),
+    "thinned": _NONE,
 }
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.strategies import DataObject
 
-from eventstore import Event, EventLog, Follower, LogRebuilt, Record, RecordBusy, from_ms, replay, verify
+from eventstore import Event, EventLog, Follower, LogRebuilt, Record, RecordBusy, from_ms, parse_policy, replay, verify
+from eventstore.compaction import drafting, sealing
 from tests.agreement import assert_same_events, assert_same_states
 from tests.laying import RULES, Laid, archive, empty_record, request_of
 from tests.model import Model
@@ -37,6 +38,9 @@ class LogMachine(RuleBasedStateMachine):
         patch = self.exits.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(replay, "KEYFRAME_PATCHES", 2)
         patch.setattr(replay, "CATALOGUE_EVENTS", 3)
+        patch.setattr(sealing, "SEGMENT_EVENTS", 4)
+        patch.setattr(sealing, "EVENTS_EACH", 1)
+        patch.setattr(drafting, "BLOCK_BYTES", 100)
         self.folder = self.exits.enter_context(tempfile.TemporaryDirectory())
         (Path(self.folder) / "record.db").write_bytes(empty_record())
         self.open()
@@ -104,6 +108,23 @@ class LogMachine(RuleBasedStateMachine):
     def interrupted_sync(self, gap: int, data: DataObject) -> None:
         with pytest.raises(Interrupted):
             self.sync_in_vain(self.next_step(gap, data), recorded=data.draw(st.booleans()))
+
+    @rule(data=st.data())
+    def seal(self, data: DataObject) -> None:
+        """Events up to any sync go into segments, of one category or of all; nothing reads differently."""
+        entries = [entry for entry in self.record.log.entries() if entry.kind == "sync"]
+        until = data.draw(st.sampled_from([entry.seq or 0 for entry in entries] or [0]))
+        g = self.record.log.generation
+        for category in range(1, 1 + len(self.record.log.categories())):
+            if data.draw(st.booleans()):
+                assert all(sealing.steps(self.record._db, g, category, until, self.record.transaction))
+        self.record.log.forget()
+
+    @rule()
+    def compact(self) -> None:
+        """All that is older than an hour is sealed, with a point and a receipt in the chain."""
+        self.record.compact(parse_policy('[default]\nkeep = "all"\nseal_after = "1h"\n'))
+        assert self.record.compact(parse_policy('[default]\nkeep = "all"\nseal_after = "1h"\n')).reports == ()
 
     # -- what happens to the process
 

@@ -210,7 +210,7 @@ def overview(**more: object) -> Overview:
         "answers": 690,
         "categories": (CategoryLine("shop", "thing", "things", 3, 1200, 0, None),),
         "resources": (resource_line(),),
-        "sizes": Sizes(35_735_332, 122_045, 800_000, 300_000, 200_000, 0, 0, 1_422_045),
+        "sizes": Sizes(35_735_332, 122_045, 800_000, 0, 300_000, 200_000, 0, 0, 1_422_045),
     }
     return Overview(**{**fields, **more})  # type: ignore[arg-type]
 
@@ -317,7 +317,7 @@ def test_status_of_an_empty_record_says_so() -> None:
 
 
 def test_parts_of_the_file_that_there_are_not_are_not_shown() -> None:
-    sizes = Sizes(35_735_332, 122_045, 800_000, 300_000, 200_000, 4096, 8192, 1_434_333)
+    sizes = Sizes(35_735_332, 122_045, 800_000, 0, 300_000, 200_000, 4096, 8192, 1_434_333)
     seen = [line.split()[0] for line in status_lines(sizes=sizes)[-7:]]
     assert seen == ["answers", "events", "keyframes", "other", "free", "waiting", "file"]
 

@@ -14,7 +14,7 @@ import pytest
 import collector
 import eventstore
 from collector import World, load, play
-from eventstore import Record
+from eventstore import Record, parse_policy
 from tests.parsing import parse
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +37,13 @@ def test_source_files_in_the_docs_can_be_read(text: str, tmp_path: Path) -> None
     file = tmp_path / "shown.toml"
     file.write_text(text, encoding="utf-8")
     assert load(file).resources
+
+
+@pytest.mark.parametrize("text", [text for page in PAGES for text in blocks(page, "toml") if "[default]" in text])
+def test_policies_in_the_docs_can_be_read(text: str) -> None:
+    policy = parse_policy(text)
+    assert policy.categories
+    assert policy.pins
 
 
 def test_rules_for_a_strangers_repository_take_five_lines() -> None:

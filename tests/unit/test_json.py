@@ -35,6 +35,14 @@ VERSIONS = [
 LAST = '[{"id": 1, "of": [{"id": "b", "v": 3}]}, {"id": 4}]'
 FIRST = 1_700_000_000  # 2023-11-14T22:13:20Z, and an hour from each version to the next
 
+POLICY = """
+[category.thing]
+seal_after = "1h"
+tiers = [{ for = "2h", keep = "hourly" }]
+older = "daily"
+[pin]
+entities = ["thing 9"]
+"""
 LIVE = """
 [source]
 name = "live"
@@ -74,7 +82,6 @@ RUNS = {
         "sources check {folder}/rules.toml --answer {folder}/saved.json",
     ],
     "orlog sources remove": ["sources remove shop", "sources remove page"],
-    "orlog log": ["log"],
     "orlog replay --format jsonl": ["replay thing --format jsonl", "replay thing 1 --at 2023-11-15 --format jsonl"],
     "orlog diff --format json": ["diff --from 2023-11-14T22:30 --to 2023-11-15", "diff --from 2023-11-15"],
     "orlog diff --format jsonl": ["diff --from 2023-11-14T22:30 --to 2023-11-15 --format jsonl"],
@@ -91,6 +98,10 @@ RUNS = {
     "orlog project issues": ["project issues"],
     "orlog roots": ["roots"],
     "orlog rebuild log": ["rebuild log"],
+    "orlog compact --dry-run": ["compact --dry-run"],
+    "orlog compact": ["compact --yes"],
+    "orlog compact --history": ["compact --history"],
+    "orlog log": ["log"],  # when some of it is thinned
     "orlog verify": ["verify --deep"],
 }
 
@@ -189,6 +200,7 @@ def make(folder: Path) -> None:
     (folder / "data" / "views.py").write_text(VIEWS, encoding="utf-8")
     said = 'sources = ["openrouter"]\n[project]\nmodules = ["views.py"]\n'
     (folder / "data" / "orlog.toml").write_text(said, encoding="utf-8")
+    (folder / "data" / "retention.toml").write_text(POLICY, encoding="utf-8")
 
 
 def fail(record: Record, resource: Resource, at: datetime) -> None:

@@ -1,11 +1,13 @@
 """`docs/record.md` says exactly what the roots commit to: here they follow from the file alone, by what the page says.
 
-Nothing of eventstore is used to read: the tables, the packed attempts and the lines are taken as the page has them.
+Nothing of eventstore is used to read: the tables, the packed attempts, the segments and the lines are taken as the page
+has them, and patches are applied by another library.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import sqlite3
 import zlib
@@ -17,16 +19,25 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import jsonpatch
 import msgspec
 import zstandard
 
 from collector import World, play
-from eventstore import Document, Item, Listing, Record
+from eventstore import Document, Item, Listing, Record, parse_policy
 from tests.laying import MODELS, lay_down, step_of
 from tests.model import Model
 
 Line: TypeAlias = tuple[Any, ...]
 
+POLICY = """
+[default]
+seal_after = "20h"
+keep = "all"
+[category.endpoint_telemetry]
+tiers = [{ for = "9h", keep = "all" }]
+older = "daily"
+"""
 PAGE = Path(__file__).parents[2] / "docs" / "record.md"
 
 
@@ -59,6 +70,51 @@ def unpacked(first: int, opened_at: int, block: bytes) -> Iterator[Line]:
         yield first + place, scope, asked, asked + took, status or None, answered, error, url, tries, headers
 
 
+def frame(size: int, packed: bytes) -> bytes:
+    """What a frame holds, whose checksum stands behind it."""
+    assert zlib.crc32(packed[:-4]).to_bytes(4, "little") == packed[-4:]
+    return zstandard.ZstdDecompressor().decompress(packed[:-4], max_output_size=size)
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
+
+
+def entries_of(size: int, packed: bytes) -> list[tuple[int, int, int]]:
+    """Of each entry in a segment's head: its number, its first event, and the `not_before` that is usual there."""
+    columns = msgspec.msgpack.decode(frame(size, packed))
+    return list(zip(*map(itertools.accumulate, columns), strict=True))
+
+
+def sealed_events(category: int, entries: list[tuple[int, int, int]], body: bytes) -> Iterator[dict[str, Any]]:
+    """The events of a block."""
+    behind = 4 + int.from_bytes(body[:4], "little")
+    places, entities = msgspec.msgpack.decode(body[4:behind], strict=False)
+    for entity, _, _, length, seqs, kinds, offsets, at, lengths, copies, _, _, *starts in entities:
+        value = json.loads(body[behind : behind + length] or b"null")
+        behind += length
+        for number, seq in enumerate(itertools.accumulate(seqs)):
+            text, behind = body[behind : behind + lengths[number]], behind + lengths[number] + copies[number]
+            kind = {"a": "appeared", "c": "changed", "d": "disappeared"}[chr(kinds[number])]
+            if kind == "changed":
+                value = jsonpatch.apply_patch(value, json.loads(text))
+            elif kind == "appeared":
+                value = json.loads(text)
+            entry, _, usual = [each for each in entries if each[1] <= seq][-1]
+            scope, parent_category, parent = places[at[number]]
+            yield {
+                "seq": seq,
+                "entry": entry,
+                "entity": entity,
+                "place": (category, parent_category, parent, scope),
+                "kind": kind,
+                "not_before": None if offsets[number] is None else usual + offsets[number],
+                "hash": hashlib.sha256(b"" if kind == "disappeared" else canonical(value)).digest(),
+                "body": text.decode() or None,
+                "starts": starts[0].get(number) if starts else None,
+            }
+
+
 class Witness:
     """Reads a record by what the page says of it."""
 
@@ -66,17 +122,19 @@ class Witness:
         self._db = db
         self._scopes = {number: rest for number, *rest in db.execute("SELECT id, source, resource, params FROM scope")}
         self._rules = {number: digest.hex() for number, digest in db.execute("SELECT id, hash FROM rules")}
+        self._sealed: dict[int, list[dict[str, Any]]] = {}  # by entry
         self.met: Counter[str] = Counter()
 
     def check(self) -> None:
         """Come to the digest and the root of every entry."""
         root = bytes(32)
-        for entry, kind, generation, seq, said, said_root in self._all(
-            "SELECT id, kind, generation, seq, digest, root FROM entry ORDER BY id"
+        self._unseal(1)
+        for entry, kind, generation, seq, said, said_root, again in self._all(
+            "SELECT id, kind, generation, seq, digest, root, again FROM entry ORDER BY id"
         ):
             lines = list(getattr(self, f"_{kind}")(entry, generation, seq))
             self.met.update(line[0] for line in lines)
-            assert digest(lines) == said, f"entry {entry}"
+            assert digest(lines) == (again or said), f"entry {entry}"
             root = hashlib.sha256(root + said).digest()
             assert root == said_root, f"entry {entry}"
 
@@ -86,6 +144,37 @@ class Witness:
     def _schema(self, _: int, __: int, migrations: int) -> Iterator[Line]:
         columns = "'migration', id, migration_set, name, applied_at"
         yield from self._all(f"SELECT {columns} FROM _sqlite_migrations ORDER BY id LIMIT ?", migrations)
+
+    def _unseal(self, g: int) -> None:
+        segments = self._all(f"SELECT id, category, size, body FROM segment_{g} WHERE live = 1")
+        for segment, category, *head in segments:
+            entries = entries_of(*head)
+            for block in self._all(f"SELECT size, body FROM block_{g} WHERE segment = ?", segment):
+                for event in sealed_events(category, entries, frame(*block)):
+                    self._sealed.setdefault(event["entry"], []).append(event)
+
+    def _compaction(self, entry: int, _: int, __: int) -> Iterator[Line]:
+        yield from self._all("SELECT 'compaction', id, generation, plan FROM compaction WHERE point = ?", entry)
+
+    def _receipt(self, entry: int, g: int, _: int) -> Iterator[Line]:
+        ((*receipt, covers, last),) = self._all(
+            "SELECT 'receipt', id, generation, report, covers, id = (SELECT max(id) FROM compaction) "
+            "FROM compaction WHERE receipt = ?",
+            entry,
+        )
+        if last:
+            lines = self._thinned(g)
+            self.met.update(line[0] for line in lines)
+            assert digest(lines) == covers
+        yield (*receipt, covers.hex())
+
+    def _thinned(self, g: int) -> list[Line]:
+        again = self._all("SELECT id, again FROM entry WHERE generation = ? AND again IS NOT NULL ORDER BY id", g)
+        spans = self._all(f"SELECT category, first, last, compaction FROM thinned_{g} ORDER BY category, last")
+        columns = "id, category, first, last, events, composed, since"
+        composed = self._all(f"SELECT {columns} FROM segment_{g} WHERE composed = 1 AND live = 1 ORDER BY id")
+        lines: list[Line] = [("again", entry, digested.hex()) for entry, digested in again]
+        return [*lines, *(("thinned", *each) for each in spans), *(("segment", *each) for each in composed)]
 
     def _generation(self, _: int, generation: int, __: int) -> Iterator[Line]:
         columns = "'generation', id, made_at, syncs, rules"
@@ -145,11 +234,18 @@ class Witness:
         yield from by_name(("unconfirmed", *entities[entity], doubted) for entity, doubted in unconfirmed)
         yield from by_name(("unread", *self._scopes[scope], key) for scope, key in rows("scope, key", "unread"))
         yield from sorted(("issue", *row) for row in rows("id, attempt, code, key, path, message", "issue"))
-        events = rows("seq, entity, parent_category, parent, scope, kind, not_before, hash, body", "event")
-        for seq, entity, category, parent, scope, kind, not_before, hashed, body in sorted(events, key=lambda e: e[0]):
+        events = [
+            *rows("seq, entity, category, parent_category, parent, scope, kind, not_before, hash, body, NULL", "event"),
+            *(
+                (e["seq"], e["entity"], *e["place"], e["kind"], e["not_before"], e["hash"], e["body"], e["starts"])
+                for e in self._sealed.get(entry, ())
+            ),
+        ]
+        for seq, entity, _, category, parent, scope, kind, not_before, hashed, body, starts in sorted(events):
             of_body = None if body is None else hashlib.sha256(body.encode()).hexdigest()
             place = *entities[entity], 1, category, parent, *self._scopes[scope]
-            yield "event", seq, *place, kind, not_before, hashed.hex(), of_body
+            line = "event", seq, *place, kind, not_before, hashed.hex(), of_body
+            yield line if starts is None else (*line, starts)
 
 
 def witnessed(path: Path) -> set[str]:
@@ -177,5 +273,8 @@ def test_every_root_follows_from_the_file_as_the_page_says(tmp_path: Path) -> No
             listing = Listing(MODELS, ("model",), 0, complete, items, frozenset(present))
             lay_down(record, Model(), step_of(number, MODELS, listing))
     met = witnessed(tmp_path / "world" / "record.db") | witnessed(tmp_path / "laid" / "record.db")
+    with Record.open(tmp_path / "world", write=True) as record:
+        record.compact(parse_policy(POLICY), lossy=True)
+    met |= witnessed(tmp_path / "world" / "record.db")
     said = {line.split('"')[1] for line in PAGE.read_text("utf-8").splitlines() if line.startswith('| `"')}
     assert said <= met

@@ -1,0 +1,221 @@
+"""Carrying a plan out: the compaction point, then segment after segment, then the receipt.
+
+All that is needed to go on after a kill is in the record: the plan with the point, and how far it came in the segments
+themselves. What was done is counted with each step, in the transaction that makes it visible.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import msgspec
+
+from eventstore import chain, generations, names, segments
+from eventstore.canonical import encode
+from eventstore.compacted import Held, Report, Tally
+from eventstore.compaction import sealing
+from eventstore.compaction.drafting import Draft, drafted, ended
+from eventstore.compaction.stretches import Stretch, Stretches
+from eventstore.compaction.writing import Transaction, compare, discard_unseen, keys_of, remove, show, write
+from eventstore.names import NumberedCategory
+from eventstore.progress import Progress
+from eventstore.recorder import seal
+from eventstore.retention import CategoryPlan, Plan
+from eventstore.segments import Window
+
+
+class Point(msgspec.Struct, frozen=True):
+    """What a compaction begins with: its plan, and what each category took by then."""
+
+    plan: Plan
+    before: dict[str, Held]
+
+
+class Work:
+    """The compactions of one generation. Each step needs `transaction` to commit it for good."""
+
+    def __init__(self, db: sqlite3.Connection, generation: int, transaction: Transaction) -> None:
+        self._db = db
+        self._generation = generation
+        self._transaction = transaction
+
+    def open(self) -> tuple[int, Plan] | None:
+        """The compaction that was begun and has no receipt, None where there is none."""
+        row = self._db.execute(
+            "SELECT id, plan FROM compaction WHERE generation = ? AND receipt IS NULL", (self._generation,)
+        ).fetchone()
+        return None if row is None else (row[0], msgspec.json.decode(row[1], type=Point).plan)
+
+    def idle(self, plan: Plan) -> bool:
+        """Whether a plan leaves everything as it is."""
+        return not any(
+            sealing.sealable(self._db, self._generation, category.id, planned.until)
+            or (planned.zones and any(Stretches(self._db, self._generation, category.id, planned)))
+            for category, planned in self._planned(plan)
+        )
+
+    def begin(self, plan: Plan) -> int:
+        """Commit to a plan; return the number of the compaction."""
+        before = {planned.address: self.held(category.id) for category, planned in self._planned(plan)}
+        text = encode(Point(plan, before)).decode()
+        with self._transaction():
+            number = int(self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM compaction").fetchone()[0])
+            self._db.execute(
+                "INSERT INTO compaction (id, generation, point, plan) VALUES (?, ?, 0, ?)",
+                (number, self._generation, text),
+            )
+            point = generations.commit(self._db, "compaction", self._generation, None, b"")
+            self._db.execute("UPDATE compaction SET point = ? WHERE id = ?", (point, number))
+            seal(self._db, point, chain.digest(chain.compaction_lines(self._db, point)))
+        return number
+
+    def carry_out(self, number: int, plan: Plan, progress: Progress, *, resumed: bool = False) -> None:
+        """Seal and thin what a plan says, as far as that has not been done (`resumed`: by one who was killed)."""
+        with self._transaction():
+            discard_unseen(self._db, self._generation)
+        for category, planned in self._planned(plan):
+            left = sealing.sealable(self._db, self._generation, category.id, planned.until)
+            progress.start(left, planned.address)
+            for went in sealing.steps(self._db, self._generation, category.id, planned.until, self._transaction):
+                progress.advance(went)
+        for category, planned in self._planned(plan):
+            if planned.zones:
+                self._thin(number, category, planned, resumed=resumed)
+
+    def end(self, number: int, plan: Plan) -> Report:
+        """Lay the receipt down."""
+        point = self._point(number)
+        counted = self._counted(number)
+        tallies = tuple(
+            Tally(
+                planned.address,
+                point.before[planned.address],
+                self.held(category.id),
+                *counted.get(planned.address, (0, 0)),
+            )
+            for category, planned in self._planned(plan)
+        )
+        report = Report(tallies)
+        with self._transaction():
+            covers = chain.digest(chain.covered_lines(self._db, self._generation))
+            receipt = generations.commit(self._db, "receipt", self._generation, None, b"")
+            self._db.execute(
+                "UPDATE compaction SET receipt = ?, report = ?, covers = ? WHERE id = ?",
+                (receipt, encode(report).decode(), covers, number),
+            )
+            seal(self._db, receipt, chain.digest(chain.receipt_lines(self._db, receipt)))
+        return report
+
+    def held(self, category: int) -> Held:
+        """What a category takes."""
+        g = self._generation
+        rows = self._db.execute(
+            f"SELECT count(*), coalesce(sum(length(CAST(body AS BLOB))), 0) FROM event_{g} WHERE category = ?",
+            (category,),
+        ).fetchone()
+        sealed = self._db.execute(
+            "SELECT coalesce(sum(s.events), 0), coalesce(sum(length(s.body) + (SELECT sum(length(b.body)) "
+            f"FROM block_{g} b WHERE b.segment = s.id)), 0) FROM segment_{g} s WHERE s.category = ? AND s.live = 1",
+            (category,),
+        ).fetchone()
+        return Held(rows[0] + sealed[0], rows[1] + sealed[1])
+
+    # -- thinning
+
+    def _thin(self, number: int, category: NumberedCategory, planned: CategoryPlan, *, resumed: bool) -> None:
+        stretches = Stretches(self._db, self._generation, category.id, planned, resumed=resumed)
+        for stretch in stretches:
+            segment = self._replace(number, category.id, planned, stretch)
+            stretches.carried = ended(self._db, self._generation, segment).standing
+
+    def _replace(self, number: int, category: int, planned: CategoryPlan, stretch: Stretch) -> segments.Segment | None:
+        """Let one segment take the place of several; the transaction that does it also says what has changed by it."""
+        db, generation = self._db, self._generation
+        draft: Draft | None = None
+        written = 0
+        if stretch.left:
+            draft = self._draft(category, stretch)
+            with self._transaction():
+                written = write(db, generation, draft, composed=True)
+            compare(db, generation, written, draft, stretch.start)
+        with self._transaction():
+            if draft is not None:
+                show(db, generation, written, draft)
+            for segment in stretch.replaced:
+                remove(db, generation, segment.id)
+            self._note_spans(number, category, stretch)
+            entries = {each.entry for each in set(stretch.before) ^ set(stretch.left)}
+            entries |= self._forget(stretch)
+            self._digest_again(entries)
+            self._count(number, planned.address, stretch)
+        return segments.unseen(db, generation, written) if written else None
+
+    def _draft(self, category: int, stretch: Stretch) -> Draft:
+        """A segment of what is left; when keyframes were due is as it was, for the rows behind it go by that."""
+        last = stretch.replaced[-1]
+        due = {each.number: each.since_keyframe for each in segments.entities_of(self._db, self._generation, last)}
+        keys = keys_of(self._db, self._generation, list(stretch.left))
+        draft = drafted(category, stretch.start, stretch.left, keys)
+        for entity in draft.entities:
+            entity.patches, entity.patch_bytes = due.get(entity.entity, (0, 0))
+        return draft._replace(since=last.since)
+
+    def _note_spans(self, number: int, category: int, stretch: Stretch) -> None:
+        table = f"thinned_{self._generation}"
+        for first, last in stretch.spans:
+            within = "category = ? AND first >= ? AND last <= ?"
+            self._db.execute(f"DELETE FROM {table} WHERE {within}", (category, first, last))
+            self._db.execute(
+                f"INSERT OR REPLACE INTO {table} (category, first, last, compaction) VALUES (?, ?, ?, ?)",
+                (category, first, last, number),
+            )
+
+    def _forget(self, stretch: Stretch) -> set[int]:
+        """Remove entities of which nothing is left; return the entries that spoke of them beside their events."""
+        entries: set[int] = set()
+        for entity in stretch.gone:
+            for table in ("sighting", "unconfirmed"):
+                where = f"FROM {table}_{self._generation} WHERE entity = ?"
+                entries.update(row[0] for row in self._db.execute(f"SELECT entry {where}", (entity,)))
+                self._db.execute(f"DELETE {where}", (entity,))
+            self._db.execute(f"DELETE FROM entity_{self._generation} WHERE id = ?", (entity,))
+        return entries
+
+    def _digest_again(self, entries: set[int]) -> None:
+        """Note what these entries commit to now: their own digests can be compared with nothing any more."""
+        window = Window(self._db, self._generation)
+        for entry, first, last in self._extents(sorted(entries)):
+            lines = chain.entry_lines(
+                self._db, self._generation, entry, first, last, window.between(first, last) if first < last else ()
+            )
+            self._db.execute("UPDATE entry SET again = ? WHERE id = ?", (chain.digest(lines), entry))
+
+    def _extents(self, entries: list[int]) -> Iterator[tuple[int, int, int]]:
+        before = "SELECT seq FROM entry WHERE generation = ? AND kind = 'sync' AND id < ? ORDER BY id DESC LIMIT 1"
+        for entry in entries:
+            row = self._db.execute(before, (self._generation, entry)).fetchone()
+            last = self._db.execute("SELECT seq FROM entry WHERE id = ?", (entry,)).fetchone()
+            yield entry, 0 if row is None else row[0], last[0]
+
+    # -- what is counted
+
+    def _planned(self, plan: Plan) -> Iterator[tuple[NumberedCategory, CategoryPlan]]:
+        for planned in plan.categories:
+            yield names.find_category(self._db, self._generation, planned.address), planned
+
+    def _point(self, number: int) -> Point:
+        row = self._db.execute("SELECT plan FROM compaction WHERE id = ?", (number,)).fetchone()
+        return msgspec.json.decode(row[0], type=Point)
+
+    def _counted(self, number: int) -> dict[str, tuple[int, int]]:
+        """Intervals and entities that went so far, by category."""
+        row = self._db.execute("SELECT report FROM compaction WHERE id = ?", (number,)).fetchone()
+        return {} if row[0] is None else msgspec.json.decode(row[0], type=dict[str, tuple[int, int]])
+
+    def _count(self, number: int, address: str, stretch: Stretch) -> None:
+        counted = self._counted(number)
+        intervals, entities = counted.get(address, (0, 0))
+        counted[address] = intervals + stretch.intervals, entities + len(stretch.gone)
+        text = msgspec.json.encode(counted).decode()
+        self._db.execute("UPDATE compaction SET report = ? WHERE id = ?", (text, number))

@@ -1,0 +1,236 @@
+"""Thinning segments: which of them become others, and what is in those. Reads, and writes nothing."""
+
+from __future__ import annotations
+
+import functools
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from eventstore import segments
+from eventstore.compaction.drafting import Standing, Start, begun, ended
+from eventstore.compaction.sealing import full
+from eventstore.retention import Bucket, CategoryPlan, Spacing, bucket_of
+from eventstore.retention.thinning import NOTHING, Known, Thinned, merged_spans, thin
+from eventstore.segments import Head, SealedEntity, Segment
+from eventstore.stored import Stored
+
+_FINE: Final = {Spacing.HOURLY, Spacing.DAILY}  # intervals of presence stay in these
+
+
+class Stretch(NamedTuple):
+    """Segments that one is to take the place of: what it begins with, and what is left of their events.
+
+    `before` are those that there were; `intervals`, `spans` and `gone` are as `Thinned` has them.
+    """
+
+    replaced: Sequence[Segment]
+    start: Start
+    before: Sequence[Stored]
+    left: Sequence[Stored]
+    spans: Sequence[tuple[int, int]]
+    intervals: int
+    gone: frozenset[int]
+
+
+def known_of(db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan) -> Known:
+    """What must be known of a category to thin it by a plan."""
+    times = dict(
+        db.execute("SELECT id, observed_at FROM entry WHERE generation = ? AND kind = 'sync'", (generation,)).fetchall()
+    )
+    rows = db.execute(f"SELECT id, key, seq FROM entity_{generation} WHERE category = ?", (category,)).fetchall()
+    pinned = frozenset(planned.pinned)
+    zones = planned.zones
+    until = _last_thinned(db, generation, planned)
+    last_thinned: dict[int, int] = {}
+    for segment in segments.listed(db, generation, category, until=until):
+        for entity in segments.entities_of(db, generation, segment):
+            count = entity.count(until)
+            if count:
+                last_thinned[entity.number] = entity.seqs[count - 1]
+    return Known(
+        functools.cache(lambda entry: bucket_of(times[entry], zones)),
+        last_thinned,
+        {number: seq for number, _, seq in rows},
+        frozenset(number for number, key, _ in rows if key in pinned),
+    )
+
+
+def _last_thinned(db: sqlite3.Connection, generation: int, planned: CategoryPlan) -> int:
+    """The number up to which events are thinned, 0 where none are."""
+    if not planned.zones:
+        return 0
+    row = db.execute(
+        "SELECT seq FROM entry WHERE generation = ? AND kind = 'sync' AND observed_at < ? "
+        "ORDER BY observed_at DESC LIMIT 1",
+        (generation, planned.zones[0].before),
+    ).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+class _Gathering(msgspec.Struct):
+    """A stretch as it grows."""
+
+    start: Start
+    documents: dict[int, bytes]
+    moved: bool  # what it begins with is not what its first segment began with
+    replaced: list[Segment]
+    before: list[Stored]
+    waiting: list[Stored]  # their last bucket may go on in the next segment
+    left: list[Stored]
+    spans: list[tuple[int, int]]
+    intervals: int = 0
+    gone: set[int] = set()
+
+    def take(self, thinned: Thinned) -> None:
+        """Thin what was waiting."""
+        self.waiting = []
+        self.left += thinned.events
+        self.spans += thinned.spans
+        self.intervals += thinned.intervals
+        self.gone |= thinned.gone
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything would be another than it was."""
+        return self.moved or self.left != self.before
+
+
+class Stretches:
+    """The stretches of a category that thinning changes, in order; `carried` is set between one and the next."""
+
+    def __init__(
+        self, db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan, *, resumed: bool = False
+    ) -> None:
+        """`resumed`: who did this before was killed, so that a segment may not begin with what stood before it."""
+        self._resumed = resumed
+        self._db = db
+        self._generation = generation
+        self._category = category
+        self._known = known_of(db, generation, category, planned)
+        self._until = _last_thinned(db, generation, planned)
+        self.carried: Mapping[int, Standing] | None = None
+        """What stands when the stretch before ends, where that was rewritten."""
+
+    def __iter__(self) -> Iterator[Stretch]:
+        gathering: _Gathering | None = None
+        listed = segments.listed(self._db, self._generation, self._category)
+        for place, segment in enumerate(listed):
+            if gathering is None:
+                if self._resumed and place and self.carried is None:
+                    self.carried = ended(self._db, self._generation, listed[place - 1]).standing
+                if segment.first > self._until and not self._moved(segment):
+                    return
+                if self.carried is None and self._thinned_already(segment, listed[place + 1 : place + 2]):
+                    continue
+            gathering = self._with(gathering, segment)
+            following = listed[place + 1] if place + 1 < len(listed) else None
+            if following is not None and self._share_a_bucket(gathering.waiting, following):
+                continue
+            gathering.take(self._thin(gathering))
+            small = len(gathering.left) < full(gathering.start)
+            if small and following is not None and following.first <= self._until:
+                continue
+            if gathering.changes:
+                yield _finished(gathering)
+            else:
+                self.carried = None
+            gathering = None
+
+    def _thinned_already(self, segment: Segment, following: Sequence[Segment]) -> bool:
+        """Whether a segment is full, and would stay as it is: told by numbers and kinds, without folding anything."""
+        if segment.events < full(Start({}, 0)) or segment.last > self._until:
+            return False
+        head = segment.head
+        last = self._known.bucket(head.entries[-1])
+        if any(self._known.bucket(each.head.entries[0]) == last for each in following):
+            return False
+        for entity in segments.entities_of(self._db, self._generation, segment):
+            if entity.number not in self._known.exempt and not self._stays(entity, head):
+                return False
+        return True
+
+    def _stays(self, entity: SealedEntity, head: Head) -> bool:
+        """Whether an entity's events stay: no two changes in a bucket, no patch of nothing, no end in a coarse one."""
+        changed: Bucket | None = None
+        for number, seq in enumerate(entity.seqs):
+            kind = entity.kind(number)
+            bucket = self._known.bucket(head.of_event(seq)[0])
+            if kind == "changed" and (bucket == changed or entity.body(number) == NOTHING):
+                return False
+            if kind == "disappeared" and (bucket is None or bucket.spacing not in _FINE):
+                return False
+            changed = bucket if kind == "changed" else None
+        return True
+
+    def _moved(self, segment: Segment) -> bool:
+        """Whether a segment does not begin with what stands now when the one before it ends."""
+        return self.carried is not None and not _same(self.carried, begun(self._db, self._generation, segment).standing)
+
+    def _with(self, gathering: _Gathering | None, segment: Segment) -> _Gathering:
+        if gathering is None:
+            start = begun(self._db, self._generation, segment)
+            moved = self.carried is not None and not _same(self.carried, start.standing)
+            if self.carried is not None and moved:
+                start = Start(self.carried, start.since)
+            documents = {number: each.document for number, each in start.standing.items()}
+            gathering = _Gathering(start, documents, moved, [], [], [], [], [])
+        events = segments.events_of(self._db, self._generation, segment)
+        gathering.replaced.append(segment)
+        gathering.before += events
+        gathering.waiting += events
+        return gathering
+
+    def _thin(self, gathering: _Gathering) -> Thinned:
+        waiting = gathering.waiting
+        thinned = thin(waiting, gathering.documents, self._known)
+        for event, document in _ends(waiting, gathering.documents):
+            if document is None:
+                gathering.documents.pop(event, None)
+            else:
+                gathering.documents[event] = document
+        return thinned
+
+    def _share_a_bucket(self, events: Sequence[Stored], following: Segment) -> bool:
+        bucket = self._known.bucket(events[-1].entry)
+        return bucket is not None and self._known.bucket(following.head.entries[0]) == bucket
+
+
+def _ends(events: Sequence[Stored], documents: Mapping[int, bytes]) -> Iterator[tuple[int, bytes | None]]:
+    """Each entity that has events, with the document that they leave, None where it is gone."""
+    by_entity: dict[int, list[Stored]] = {}
+    for event in events:
+        by_entity.setdefault(event.entity, []).append(event)
+    for entity, each in by_entity.items():
+        if each[-1].kind == "disappeared":
+            yield entity, None
+        else:
+            begun_at = max((place for place, event in enumerate(each) if event.kind == "appeared"), default=None)
+            document = documents.get(entity, b"null") if begun_at is None else each[begun_at].body or b""
+            patches = [event.body or b"" for event in each[0 if begun_at is None else begun_at + 1 :]]
+            yield entity, segments.document_of(document, patches, each[-1].seq)
+
+
+def _same(one: Mapping[int, Standing], other: Mapping[int, Standing]) -> bool:
+    """Whether the same stands, whenever keyframes were due."""
+    return {number: _essence(each) for number, each in one.items()} == {
+        number: _essence(each) for number, each in other.items()
+    }
+
+
+def _essence(standing: Standing) -> Standing:
+    return standing._replace(base=msgspec.structs.replace(standing.base, patches=0, patch_bytes=0))
+
+
+def _finished(gathering: _Gathering) -> Stretch:
+    return Stretch(
+        gathering.replaced,
+        gathering.start,
+        gathering.before,
+        gathering.left,
+        merged_spans(gathering.spans),
+        gathering.intervals,
+        frozenset(gathering.gone),
+    )

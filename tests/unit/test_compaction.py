@@ -1,0 +1,186 @@
+"""Compactions of a small record: what is asked before, told afterwards, and kept for good."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eventstore import Document, Follower, Kind, LogCompacted, Record, ThinnedRange, parse_policy, verify
+from eventstore.compaction import sealing
+from tests.laying import hour, lay_documents, new_record
+from tests.retaining import documents
+
+POLICY = '[default]\nseal_after = "1h"\ntiers = [{ for = "5h", keep = "all" }]\nolder = "daily"\n'
+SEALING = '[default]\nseal_after = "1h"\nkeep = "all"\n'
+
+
+@pytest.fixture
+def record() -> Iterator[Record]:
+    """Two days in which a number goes up each hour, but for that of one thing."""
+    with new_record() as record:
+        for number in range(49):
+            lay_documents(record, number, {"a": {"n": number}, "b": {"n": number % 2}, "c": {"n": 1}})
+        yield record
+
+
+def seqs(record: Record, key: str) -> list[int]:
+    return [event.seq for event in record.log.events("model", key)]
+
+
+def test_nothing_is_thinned_before_somebody_says_yes(record: Record) -> None:
+    before = list(record.log.events())
+    done = record.compact(parse_policy(POLICY))
+    assert done.withheld
+    assert list(record.log.events()) == before
+    assert record.sizes().sealed > 0
+    assert not record.compact(parse_policy(SEALING)).withheld
+
+
+def test_once_it_was_said_it_holds(record: Record) -> None:
+    assert not record.compact(parse_policy(POLICY), lossy=True).withheld
+    left = len(list(record.log.events()))
+    for number in range(60, 120):
+        lay_documents(record, number, {"a": {"n": number}})
+    assert not record.compact(parse_policy(POLICY)).withheld
+    assert len(list(record.log.events())) < left + 60
+
+
+def test_a_pinned_entity_is_not_thinned(record: Record) -> None:
+    before = seqs(record, "a"), seqs(record, "b")
+    record.compact(parse_policy(f'{POLICY}[pin]\nentities = ["model a"]\n'), lossy=True)
+    assert seqs(record, "a") == before[0]
+    assert len(seqs(record, "b")) < len(before[1])
+    assert verify(record, deep=True) == []
+
+
+def test_what_a_projection_has_not_seen_is_not_thinned(record: Record) -> None:
+    checkpoint = record.log.position(hour(10)).seq
+    before = [event for event in record.log.events() if event.seq > checkpoint]
+    record.compact(parse_policy(POLICY), lossy=True, keep_from=checkpoint)
+    assert list(record.log.events(after=checkpoint)) == before
+
+
+def test_it_is_told_what_was_thinned_since(record: Record) -> None:
+    before = record.log.entries()[-1].id
+    assert record.thinned_since(before) == []
+    record.compact(parse_policy(POLICY), lossy=True)
+    found = record.thinned_since(before)
+    assert found[0] == ThinnedRange("api.model", found[0].first, found[0].last)
+    assert record.thinned_since(record.log.entries()[-1].id) == []
+
+
+def test_a_follower_in_the_middle_of_what_was_thinned_is_told_once(record: Record) -> None:
+    follower = Follower(
+        record.log, lambda after: record.log.events(after=after), after=record.log.position(hour(3)).seq
+    )
+    record.compact(parse_policy(POLICY), lossy=True)
+    with pytest.raises(LogCompacted, match="were thinned"):
+        follower.poll()
+    assert follower.poll() == []
+    lay_documents(record, 100, {"a": {"n": 100}})
+    assert len(follower.poll()) == 3
+
+
+def test_the_last_change_to_nothing_stays_until_it_is_not_the_last_before_what_is_kept_whole() -> None:
+    with new_record() as record:
+        numbers = {0: 0, 10: 1, 11: 0, 60: 0, 61: 5, 140: 5}  # by hour: there and back within a day
+        for number in (0, 10, 11, 60):
+            lay_documents(record, number, {"a": {"n": numbers[number]}, "b": number})
+        entity = record.log.entity("model", "a")
+        state = record.log.state(entity, at=hour(58))
+        record.compact(parse_policy(POLICY), lossy=True)
+        assert record.log.state(entity, at=hour(58)) == state
+        assert [event.body for event in record.log.events("model", "a")][1:] == [b"[]"]
+        for number in (61, 140):
+            lay_documents(record, number, {"a": {"n": numbers[number]}, "b": number})
+        record.compact(parse_policy(POLICY))
+        (changed,) = [event for event in record.log.events("model", "a") if event.kind is Kind.CHANGED]
+        assert changed.patch == [{"op": "replace", "path": "/n", "value": 5}]
+        assert verify(record, deep=True) == []
+
+
+def test_receipts_stand_in_the_chain_for_good(record: Record) -> None:
+    record.compact(parse_policy(POLICY), lossy=True)
+    kinds = [entry.kind for entry in record.log.entries()]
+    assert kinds[-2:] == ["compaction", "receipt"]
+    (compaction,) = record.compactions()
+    assert compaction.report is not None
+    (tally,) = compaction.report.categories
+    assert tally.before.events > tally.after.events == len(list(record.log.events()))
+    assert verify(record, deep=True) == []
+
+
+def test_a_rehearsal_says_what_would_come_of_it_and_changes_nothing(record: Record) -> None:
+    before = list(record.log.events()), record.log.entries()
+    seen = record.preview(parse_policy(POLICY))
+    assert (list(record.log.events()), record.log.entries()) == before
+    done = record.compact(parse_policy(POLICY), lossy=True)
+    assert seen.report == done.reports[-1]
+    assert [file.name for file in record.path.parent.iterdir() if file.is_dir()] == []
+
+
+def test_space_returns_to_the_disk(record: Record) -> None:
+    for number in range(60, 400):
+        lay_documents(record, number, {"a": {"n": number, "text": "x" * 3000}})
+    before = record.size()
+    record.compact(parse_policy(SEALING))
+    assert record.size() < before / 2
+    assert record.sizes().free == 0
+
+
+def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is compacted under it, an iteration that has begun gives what there was when it began."""
+    monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
+    record.compact(parse_policy(SEALING))
+    before = list(record.log.events())
+    with Record.open(record.path.parent) as reader:
+        events = reader.log.events()
+        seen = [next(events) for _ in range(5)]
+        for number in range(60, 90):
+            lay_documents(record, number, {"a": {"n": number}})
+        record.compact(parse_policy(POLICY), lossy=True)
+        assert [*seen, *events] == before
+        assert len(list(reader.log.events())) < len(before) + 30
+
+
+def test_old_answers_come_back_byte_for_byte(record: Record) -> None:
+    before = {n: record.archive.answer(n) for n in range(1, 50)}
+    assert record.compact(parse_policy(SEALING)).answers == 48
+    assert {n: record.archive.answer(n) for n in before} == before
+    lay_documents(record, 60, {"a": {"n": 60}})
+    assert record.archive.answer(50) == repr({"a": {"n": 60}}).encode()
+    assert verify(record, deep=True) == []
+
+
+def test_an_entity_of_which_nothing_is_left_is_forgotten() -> None:
+    policy = '[default]\nseal_after = "1h"\ntiers = [{ for = "5h", keep = "all" }]\nolder = "delete"\n'
+    with new_record() as record:
+        lay_documents(record, 0, {"gone": {"n": 1}, "stays": {"n": 1}})
+        lay_documents(record, 1, {"stays": {"n": 2}})
+        lay_documents(record, 2, {"stays": {"n": 3}})
+        lay_documents(record, 50, {"stays": {"n": 3}, "new": 1})
+        done = record.compact(parse_policy(policy), lossy=True)
+        assert [tally.entities for report in done.reports for tally in report.categories] == [1]
+        assert [event.kind.value for event in record.log.events("model", "stays")] == ["appeared", "changed"]
+        assert documents(record, "model", hour(49)) == {"stays": {"n": 3}}
+        assert [category.ever for category in record.log.categories()] == [2]
+        assert verify(record, deep=True) == []
+        lay_documents(record, 51, {"stays": {"n": 3}, "new": 1, "gone": {"n": 1}})
+        assert record.log.catalogue("model")["gone"].content == Document.of({"n": 1})
+        assert verify(record, deep=True) == []
+
+
+def test_a_policy_in_the_data_directory_wins(tmp_path: Path) -> None:
+    from tests.commandline import output
+
+    with Record.open(tmp_path, write=True) as record:
+        for number in range(9):
+            lay_documents(record, number, {"a": {"n": number}})
+    (tmp_path / "retention.toml").write_text(SEALING)
+    assert b"9" in output("--data", tmp_path, "compact", "--dry-run")
+    output("--data", tmp_path, "compact")
+    assert b'"policy"' in output("--data", tmp_path, "compact", "--history")
