@@ -1,0 +1,114 @@
+"""Views of a log that is compacted under them: sealing changes nothing, thinning leaves what a rebuild would make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from eventstore import Cursor, Entity, Feed, parse_policy
+from projector import Store, Why, behind, status
+from projector.columns import time_text
+from tests.laying import hour
+from tests.projecting import Said, Views, new_views
+
+HOURS = 24 * 12  # twelve days: what is older than a day is thinned to days
+
+SEALING = parse_policy('[default]\nkeep = "all"\nseal_after = "1d"\n')
+THINNING = parse_policy(
+    '[default]\nkeep = "all"\nseal_after = "1d"\n'
+    '[category.load]\ntiers = [{ for = "1d", keep = "all" }, { for = "365d", keep = "daily" }]\nolder = "delete"\n'
+)
+
+
+@pytest.fixture
+def views() -> Iterator[Views]:
+    """A record of two entities whose load changes every six hours, and of one that changes once; and its views."""
+    with new_views() as made:
+        for at in range(0, HOURS, 6):
+            load = {"a": {"n": at}, "b": {"n": at // 24}} if at != 60 else {"a": {"n": at}}
+            made.lay(at, Said("api.load", load), Said("api.thing", {"t": {"v": at // 150, "name": "T"}}))
+        made.run()
+        yield made
+
+
+def reached(views: Views) -> int | None:
+    with Store.open(views.path) as store:
+        return store.reached(views.record.log.generation)
+
+
+def stale(views: Views) -> dict[str, Why | None]:
+    with Store.open(views.path) as store:
+        return {each.name: each.stale for each in status(views.record, store, views.catalogue)}
+
+
+def rebuilt(views: Views) -> dict[str, list[dict[str, Any]]]:
+    views.rebuild()
+    return views.tables()
+
+
+def test_sealing_makes_no_view_stale_and_a_rebuild_of_sealed_history_gives_the_same(views: Views) -> None:
+    before = views.tables()
+    assert views.record.compact(SEALING, keep_from=reached(views)).reports
+    assert set(stale(views).values()) == {None}
+    assert rebuilt(views) == before
+
+
+def test_views_go_on_over_sealed_history(views: Views) -> None:
+    views.record.compact(SEALING, keep_from=reached(views))
+    views.lay(HOURS, Said("api.load", {"a": {"n": -1}}), Said("api.thing", {"t": {"v": 9}}))
+    assert views.run()["load_history"].rebuilt is None
+    assert views.tables() == rebuilt(views)
+
+
+def test_views_of_what_was_thinned_are_stale_and_then_of_what_is_left(views: Views) -> None:
+    before = len(views.rows("load_history"))
+    views.record.compact(THINNING, lossy=True, keep_from=reached(views))
+    why = stale(views)
+    assert {name for name, each in why.items() if each is Why.THINNED} == {
+        "load",
+        "load_history",
+        "changes",
+        "presence",
+        "manifest",
+    }
+    assert why["thing_history"] is None
+    with Store.open(views.path) as store:
+        assert behind(views.record, store, views.catalogue)
+    ran = views.run()
+    assert ran["load_history"].rebuilt is Why.THINNED
+    assert ran["thing_history"].rebuilt is None
+    assert set(stale(views).values()) == {None}
+    assert len(views.rows("load_history")) < before
+    assert views.tables() == rebuilt(views)
+
+
+def test_nothing_is_thinned_that_a_view_has_not_taken_up(views: Views) -> None:
+    taken = reached(views)
+    for at in range(HOURS, HOURS + 240, 6):
+        views.lay(at, Said("api.load", {"a": {"n": at}}), Said("api.thing", {"t": {"v": 1}}))
+    views.record.compact(THINNING, lossy=True, keep_from=taken)
+    ranges = views.record.thinned_since(0)
+    assert ranges
+    assert all(each.last <= (taken or 0) for each in ranges)
+
+
+def test_the_whole_of_a_thinned_log_is_read_in_batches_of_any_size(
+    views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    views.record.compact(THINNING, lossy=True, keep_from=reached(views))
+    start = Cursor(views.record.log.generation)
+    (whole,) = Feed(views.record.log, start).batches()
+    monkeypatch.setattr("eventstore.feed.BATCH_EVENTS", 1)
+    events = [event for batch in Feed(views.record.log, start).batches() for event in batch.events]
+    assert events == list(whole.events) == list(views.record.log.events())
+
+
+@pytest.mark.parametrize("at", range(0, HOURS, 17))
+def test_what_stood_at_a_time_is_in_views_what_it_is_in_the_log(views: Views, at: int) -> None:
+    views.record.compact(THINNING, lossy=True, keep_from=reached(views))
+    views.run()
+    state = views.record.log.state(Entity("api", "load", "a"), at=hour(at))
+    query = "SELECT n FROM load_history WHERE key = 'a' AND valid_from <= :t AND (valid_to IS NULL OR valid_to > :t)"
+    assert views.select(query, t=time_text(hour(at))) == ([] if state is None else [(state.document["n"],)])
