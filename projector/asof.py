@@ -12,7 +12,8 @@ from projector.derivation import Writes
 from projector.errors import OutputExists, ViewsUnusable
 from projector.outputs import JsonLines
 from projector.runner import Ran, Runner
-from projector.store import Store, Target
+from projector.store import Store
+from projector.tables import Target
 from projector.views import Catalogue
 
 LINES: frozenset[str] = frozenset({".jsonl", ".ndjson"})

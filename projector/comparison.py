@@ -13,6 +13,12 @@ Compared: TypeAlias = tuple[str, tuple[int, int, int, int], tuple[str, ...], tup
 """A table's name; rows inserted, updated, deleted, and the same; columns that came, and that went."""
 
 
+def compare_all(db: sqlite3.Connection) -> list[Compared]:
+    """Compare all views that are served, or were; by name."""
+    after, before = (_tables(db, schema) for schema in ("main", "before"))
+    return [compare(db, name, after.get(name), before.get(name)) for name in sorted({*after, *before})]
+
+
 def compare(db: sqlite3.Connection, table: str, after: Columns | None, before: Columns | None) -> Compared:
     """Compare a table of `main` with that of `before`; None where it is not there."""
     names, old = [name for name, _ in after or ()], [name for name, _ in before or ()]
@@ -29,6 +35,15 @@ def compare(db: sqlite3.Connection, table: str, after: Columns | None, before: C
         same = _one(db, query)
     total, earlier = _count(db, "main", table, after), _count(db, "before", table, before)
     return table, (total - matched, matched - same, earlier - matched, same), came, went
+
+
+def _tables(db: sqlite3.Connection, schema: str) -> dict[str, list[tuple[str, int]]]:
+    """The tables of views that are served, each with its columns and their places in the primary key."""
+    query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table' AND name NOT GLOB '[_]*' ORDER BY name"
+    tables = [row[0] for row in db.execute(query) if not row[0].startswith("sqlite_")]
+    return {
+        name: [(row[1], row[5]) for row in db.execute(f"PRAGMA {schema}.table_info({_q(name)})")] for name in tables
+    }
 
 
 def _key(columns: Columns) -> list[str]:

@@ -22,7 +22,8 @@ from projector.evaluation import Evaluations
 from projector.outputs import Output
 from projector.projection import Projection, Shape
 from projector.standing import Why, why_stale
-from projector.store import Standing, Store, Target
+from projector.store import Standing, Store
+from projector.tables import Target
 from projector.views import Catalogue
 
 RESTARTS: Final = 3  # of a build, where the log is rebuilt meanwhile

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,18 +17,19 @@ from typing import Any, Final, Self
 import msgspec
 
 from eventstore import Cursor, WriterLock, from_ms, to_ms, transaction
-from projector import comparison, files
-from projector.columns import Column, Stored
-from projector.derivation import PARENT, Close, Found, Key, Row, Writes, closing
+from projector import comparison, files, issues
+from projector.columns import Stored
+from projector.comparison import Compared
+from projector.derivation import PARENT, Key, Row, Writes
 from projector.inferred import Names
 from projector.issues import Issue
 from projector.projection import KEPT, Projection
+from projector.tables import NEXT, Rows, Target, quoted
 
 FILE: Final = "views.db"
 LOCK: Final = "views.lock"
 APPLICATION_ID: Final = 0x6F726C76  # "orlv"
 VERSION: Final = 1  # PRAGMA user_version; a file of another version is made anew
-NEXT: Final = "_next_"  # before the name of a view: its table while it is built
 
 _SCHEMA: Final = """
 CREATE TABLE _view (
@@ -87,29 +88,6 @@ class Standing(msgspec.Struct, frozen=True):
     observed_at: datetime | None
 
 
-class Target(msgspec.Struct):
-    """A table that is written: a view's, as it is served or as it is built. `names`: its columns, where they follow."""
-
-    projection: Projection[Any]
-    building: bool
-    names: Names | None
-
-    @property
-    def table(self) -> str:
-        """The name of the table."""
-        return f"{NEXT}{self.projection.name}" if self.building else self.projection.name
-
-    @property
-    def columns(self) -> list[Column]:
-        """All columns that the table has from the beginning: whose the row is, its own, and since when."""
-        own = self.projection.columns
-        mine = [Column(name, "TEXT", nullable=False) for name in self.projection.identity]
-        middle = [Column("parent", "TEXT")] if own is None else list(own)
-        keys = set(self.projection.primary_key)
-        every = [*mine, *middle, *KEPT[self.projection.shape]]
-        return [Column(each.name, each.type, nullable=False) if each.name in keys else each for each in every]
-
-
 class Store:
     """An open `views.db`. A context manager; `open` is the way in. Writing needs `transaction()`."""
 
@@ -117,7 +95,7 @@ class Store:
         self.path = path
         self._db = connection
         self._lock = lock
-        self._statements: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._rows = Rows(connection)
 
     @classmethod
     def open(cls, path: Path, *, write: bool = False) -> Store:
@@ -240,7 +218,7 @@ class Store:
         self._db.execute(f"ALTER TABLE {quoted(target.table)} RENAME TO {quoted(name)}")
         for table, column in (("_view", "name"), ("_column", "view"), ("_issue", "view")):
             self._db.execute(f"UPDATE {table} SET building = 0 WHERE {column} = ? AND building", (name,))
-        self._statements.clear()
+        self._rows.forget()
 
     def discard(self, name: str, *, building: bool) -> None:
         """Have a view's table, and all that is known of it, be gone."""
@@ -248,7 +226,7 @@ class Store:
         self._db.execute(f"DROP TABLE IF EXISTS {quoted(table)}")
         for each, column in (("_view", "name"), ("_column", "view"), ("_issue", "view")):
             self._db.execute(f"DELETE FROM {each} WHERE {column} = ? AND building = ?", (name, building))
-        self._statements.clear()
+        self._rows.forget()
 
     def give_up(self, name: str) -> None:
         """Keep what did not fit as issues of the view that is served, if there is one; the rest of the build goes."""
@@ -303,84 +281,41 @@ class Store:
 
     def reset(self, target: Target) -> None:
         """Make a target's table, empty."""
-        self._db.execute(f"DROP TABLE IF EXISTS {quoted(target.table)}")
-        self._db.execute(_create(target))
+        self._rows.create(target)
 
     def write(self, target: Target, writes: Writes) -> None:
         """Carry out writes, and note what did not fit."""
         self._add_columns(target)
-        if writes.closes:
-            self._close(target, writes.closes)
-        if writes.drops:
-            key = _matching(target.projection.primary_key)
-            self._db.executemany(f"DELETE FROM {quoted(target.table)} WHERE {key}", list(writes.drops))
-        if writes.puts:
-            columns = self._columns(target)
-            values = [[row.get(name) for name in columns] for row in writes.puts.values()]
-            self._db.executemany(self._statement(target, columns, lambda: _insert(target, columns)), values)
-        for names, rows in _by_columns(writes.sets).items():
-            changed = ", ".join(f"{quoted(name)} = ?" for name in names)
-            key = _matching(target.projection.primary_key)
-            self._db.executemany(f"UPDATE {quoted(target.table)} SET {changed} WHERE {key}", rows)
-        self._note(target, writes.misfits)
-
-    def _columns(self, target: Target) -> tuple[str, ...]:
-        inferred = () if target.names is None else (n for path, n in target.names.of.items() if path != PARENT)
-        return (*(column.name for column in target.columns), *inferred)
-
-    def _statement(self, target: Target, columns: tuple[str, ...], make: Callable[[], str]) -> str:
-        """A statement about some columns of a target, put together once."""
-        known = self._statements.get((target.table, columns))
-        if known is None:
-            known = self._statements[target.table, columns] = make()
-        return known
+        self._rows.write(target, writes)
+        issues.note(self._db, target.projection.name, writes.misfits, building=target.building)
 
     def _add_columns(self, target: Target) -> None:
-        if target.names is None:
-            return
-        name = target.projection.name
+        """Have a column for each field that documents were seen to have."""
         query = "SELECT count(*) FROM _column WHERE view = ? AND building = ?"
-        there = self._db.execute(query, (name, target.building)).fetchone()[0]
-        inferred = [each for each in target.names.of.items() if each[0] != PARENT]
-        for position, (path, column) in enumerate(inferred[there:], there):
-            self._db.execute(f"ALTER TABLE {quoted(target.table)} ADD COLUMN {quoted(column)} ANY")
+        name = target.projection.name
+        there = 0 if target.names is None else self._db.execute(query, (name, target.building)).fetchone()[0]
+        for position, (path, column) in enumerate(target.inferred[there:], there):
+            self._rows.add_column(target, column)
             self._db.execute(
                 "INSERT INTO _column (view, building, position, path, name) VALUES (?, ?, ?, ?, ?)",
                 (name, target.building, position, path, column),
             )
 
-    def _close(self, target: Target, closes: Iterable[Close]) -> None:
-        table = quoted(target.table)
-        mine = _matching(target.projection.primary_key[:-1])
-        self._db.executemany(
-            f"UPDATE {table} SET valid_to = ?, valid_to_not_before = ?, until_seq = ?, until_sync = ? WHERE {mine} "
-            f"AND seq = (SELECT max(seq) FROM {table} WHERE {mine} AND seq < ?)",
-            [(*closing(each).values(), *each.key, *each.key, each.until_seq) for each in closes],
-        )
-
     def row(self, target: Target, key: Key) -> Row | None:
         """The row of a primary key, None where there is none."""
-        query = self._statement(target, (), lambda: _one_row(target))
-        cursor = self._db.execute(query, key)
-        found = cursor.fetchone()
-        return None if found is None else dict(zip((each[0] for each in cursor.description), found, strict=True))
+        return self._rows.row(target, key)
 
     def rows(self, name: str) -> Iterator[Row]:
         """All rows of a view that is served, in the order of its primary key."""
-        cursor = self._db.execute(f"SELECT * FROM {quoted(name)} ORDER BY {_order(self._db, name)}")
-        names = [each[0] for each in cursor.description]
-        for values in cursor:
-            yield dict(zip(names, values, strict=True))
+        return self._rows.every(name)
 
     def values(self, target: Target, column: str) -> dict[Key, Stored]:
         """The values of one column by primary key."""
-        key = ", ".join(map(quoted, target.projection.primary_key))
-        rows = self._db.execute(f"SELECT {quoted(column)}, {key} FROM {quoted(target.table)}")
-        return {tuple(row[1:]): row[0] for row in rows}
+        return self._rows.values(target, column)
 
     def count(self, name: str) -> int:
         """How many rows a view that is served has."""
-        return int(self._db.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()[0])
+        return self._rows.count(name)
 
     # -- copies
 
@@ -389,9 +324,7 @@ class Store:
         with files.explained(self.path), contextlib.closing(sqlite3.connect(path)) as copy:
             self._db.backup(copy)
 
-    def compare(
-        self, other: Path | None
-    ) -> list[tuple[str, tuple[int, int, int, int], tuple[str, ...], tuple[str, ...]]]:
+    def compare(self, other: Path | None) -> list[Compared]:
         """How this file's views differ from another's (None: one without any), which it must be a successor of.
 
         Of each: rows inserted, updated, deleted and the same; columns that came, and that went.
@@ -400,78 +333,20 @@ class Store:
             place = ":memory:" if other is None else f"{other.absolute().as_uri()}?mode=ro"
             self._db.execute("ATTACH ? AS before", (place,))
             try:
-                after, before = (_tables(self._db, schema) for schema in ("main", "before"))
-                names = sorted({*after, *before})
-                return [comparison.compare(self._db, name, after.get(name), before.get(name)) for name in names]
+                return comparison.compare_all(self._db)
             finally:
                 self._db.execute("DETACH before")
 
     # -- issues
 
-    def _note(self, target: Target, misfits: Iterable[Found]) -> None:
-        self._db.executemany(
-            "INSERT INTO _issue (view, building, source, category, key, path, message, count, seq, sync, observed_at, "
-            "payload) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + 1, "
-            "seq = excluded.seq, sync = excluded.sync, observed_at = excluded.observed_at, payload = excluded.payload "
-            "WHERE excluded.seq > seq",
-            [_issue_values(target, found) for found in misfits],
-        )
-
     def issues(self, view: str | None = None) -> list[Issue]:
         """What did not fit, of one view or all that are served; by view, then by entity."""
-        where, values = ("", ()) if view is None else ("AND view = ?", (view,))
         with self.reading():
-            rows = self._db.execute(
-                "SELECT view, source, category, key, path, message, count, seq, sync, observed_at, payload "
-                f"FROM _issue WHERE NOT building {where} ORDER BY view, category, key, source, path, message",
-                values,
-            ).fetchall()
-        return [_issue(*row) for row in rows]
+            return issues.listed(self._db, view)
 
     def issue_counts(self) -> dict[str, int]:
         """How many issues each view that is served has."""
-        rows = self._db.execute("SELECT view, count(*) FROM _issue WHERE NOT building GROUP BY view")
-        return dict(rows.fetchall())
-
-
-def quoted(name: str) -> str:
-    """A name as SQL takes it, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _tables(db: sqlite3.Connection, schema: str) -> dict[str, list[tuple[str, int]]]:
-    """The tables of views that are served, each with its columns and their places in the primary key."""
-    query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table' AND name NOT GLOB '[_]*' ORDER BY name"
-    tables = [row[0] for row in db.execute(query) if not row[0].startswith("sqlite_")]
-    return {
-        name: [(row[1], row[5]) for row in db.execute(f"PRAGMA {schema}.table_info({quoted(name)})")] for name in tables
-    }
-
-
-def _one_row(target: Target) -> str:
-    return f"SELECT * FROM {quoted(target.table)} WHERE {_matching(target.projection.primary_key)}"
-
-
-def _insert(target: Target, columns: Sequence[str]) -> str:
-    names, places = ", ".join(map(quoted, columns)), ", ".join("?" * len(columns))
-    return f"INSERT OR REPLACE INTO {quoted(target.table)} ({names}) VALUES ({places})"
-
-
-def _matching(columns: Iterable[str]) -> str:
-    return " AND ".join(f"{quoted(column)} = ?" for column in columns)
-
-
-def _order(db: sqlite3.Connection, table: str) -> str:
-    info = db.execute(f"PRAGMA table_info({quoted(table)})").fetchall()
-    keys = sorted((row[5], row[1]) for row in info if row[5])
-    return ", ".join(quoted(name) for _, name in keys)
-
-
-def _by_columns(sets: Mapping[Key, Row]) -> dict[tuple[str, ...], list[list[Any]]]:
-    found: dict[tuple[str, ...], list[list[Any]]] = {}
-    for key, row in sets.items():
-        found.setdefault(tuple(row), []).append([*row.values(), *key])
-    return found
+        return issues.counts(self._db)
 
 
 def _names(projection: Projection[Any]) -> Names:
@@ -481,45 +356,6 @@ def _names(projection: Projection[Any]) -> Names:
     for path, name in projection.named or ():
         names.put(path, name)
     return names
-
-
-def _create(target: Target) -> str:
-    columns = [f"{quoted(each.name)} {each.type}{'' if each.nullable else ' NOT NULL'}" for each in target.columns]
-    key = ", ".join(map(quoted, target.projection.primary_key))
-    return f"CREATE TABLE {quoted(target.table)} ({', '.join(columns)}, PRIMARY KEY ({key})) STRICT"
-
-
-def _issue_values(target: Target, found: Found) -> tuple[Any, ...]:
-    subject, event = found.subject, found.event
-    return (
-        target.projection.name,
-        target.building,
-        subject.source,
-        subject.category,
-        subject.key,
-        found.misfit.path,
-        found.misfit.message,
-        event.seq,
-        event.sync,
-        to_ms(event.observed_at),
-        event.hash,
-    )
-
-
-def _issue(  # noqa: PLR0913, PLR0917  # the columns, as they are asked for
-    view: str,
-    source: str,
-    category: str,
-    key: str,
-    path: str,
-    message: str,
-    count: int,
-    seq: int,
-    sync: int,
-    at: int,
-    payload: str,
-) -> Issue:
-    return Issue(view, source, category, key, path, message, count, seq, sync, from_ms(at), payload)
 
 
 def _standing(row: Sequence[Any]) -> Standing:

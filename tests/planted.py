@@ -480,7 +480,7 @@ BUGS: Final = (
     ),
     Bug(
         "a view's first period closed, not the one that stands",
-        (Change("projector/store.py", "SELECT max(seq) FROM {table}", "SELECT min(seq) FROM {table}"),),
+        (Change("projector/tables.py", "SELECT max(seq) FROM {table}", "SELECT min(seq) FROM {table}"),),
         VIEWS,
     ),
     Bug(
@@ -533,7 +533,7 @@ BUGS: Final = (
     ),
     Bug(
         "an issue of a view counted again, as the same writes come again",
-        (Change("projector/store.py", '"WHERE excluded.seq > seq",', '"",'),),
+        (Change("projector/issues.py", '"WHERE excluded.seq > seq",', '"",'),),
         VIEWS,
     ),
     Bug(

@@ -10,7 +10,8 @@ from typing import Self
 import msgspec
 
 from projector.derivation import Counts, Writes
-from projector.store import FILE, Store, Target
+from projector.store import FILE, Store
+from projector.tables import Target
 
 
 class Difference(msgspec.Struct, frozen=True):

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from projector.derivation import Key, Row, Writes, closing
-from projector.store import Target
+from projector.tables import Target
 
 _encode = msgspec.json.Encoder().encode
 

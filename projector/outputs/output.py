@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from projector.derivation import Writes
-from projector.store import Target
+from projector.tables import Target
 
 
 class Output(Protocol):

@@ -18,7 +18,7 @@ import pytest
 from eventstore import Record, feed
 from projector import Output, Projection, Query, Ran, Subject, Why, table
 from projector.derivation import Writes
-from projector.store import Target
+from projector.tables import Target
 from tests.projecting import Said, Views, lay, new_views
 
 KEYS: Final = 60

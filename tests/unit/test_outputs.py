@@ -33,7 +33,7 @@ from projector import (
 from projector.derivation import Close, Key, Row, Writes
 from projector.inferred import Names
 from projector.projection import Projection
-from projector.store import Target
+from projector.tables import Target
 from projector.views.generic import of_category
 from tests.projecting import Said, Views, new_views
 
