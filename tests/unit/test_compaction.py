@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -145,6 +147,29 @@ def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
         record.compact(parse_policy(POLICY), lossy=True)
         assert [*seen, *events] == before
         assert len(list(reader.log.events())) < len(before) + 30
+
+
+def test_readers_beside_a_compaction_read_what_they_did_before(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3: sealing keeps no reader waiting, and shows none of them anything else."""
+    monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 8)
+    expected = list(record.log.events()), record.log.catalogue("model", at=hour(20))
+    over = threading.Event()
+
+    def read_on() -> list[bool]:
+        seen = []
+        while not (over.is_set() and seen):
+            with Record.open(record.path.parent) as reader:
+                seen.append((list(reader.log.events()), reader.log.catalogue("model", at=hour(20))) == expected)
+        return seen
+
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(read_on) for _ in range(2)]
+        try:
+            record.compact(parse_policy(SEALING))
+        finally:
+            over.set()
+        assert all(all(reader.result()) for reader in readers)
+    assert record.sizes().sealed > 0
 
 
 def test_old_answers_come_back_byte_for_byte(record: Record) -> None:
