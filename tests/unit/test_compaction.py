@@ -156,7 +156,7 @@ def test_readers_beside_a_compaction_read_what_they_did_before(record: Record, m
     over = threading.Event()
 
     def read_on() -> list[bool]:
-        seen = []
+        seen: list[bool] = []
         while not (over.is_set() and seen):
             with Record.open(record.path.parent) as reader:
                 seen.append((list(reader.log.events()), reader.log.catalogue("model", at=hour(20))) == expected)
