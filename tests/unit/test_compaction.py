@@ -40,6 +40,21 @@ def test_nothing_is_thinned_before_somebody_says_yes(record: Record) -> None:
     assert not record.compact(parse_policy(SEALING)).withheld
 
 
+@pytest.mark.parametrize("each", [1, 4, 8])
+def test_all_that_is_old_enough_is_sealed_however_many_stand(
+    record: Record, monkeypatch: pytest.MonkeyPatch, each: int
+) -> None:
+    monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
+    monkeypatch.setattr(sealing, "EVENTS_EACH", each)
+    before = list(record.log.events())
+    record.compact(parse_policy(SEALING))
+    assert record._db.execute("SELECT count(DISTINCT entry) FROM event_1").fetchone() == (1,)  # of the last hour
+    sizes = [row[0] for row in record._db.execute("SELECT events FROM segment_1 ORDER BY first")]
+    assert all(size >= max(10, 2 * each) for size in sizes[:-1])
+    assert list(record.log.events()) == before
+    assert verify(record, deep=True) == []
+
+
 def test_once_it_was_said_it_holds(record: Record) -> None:
     assert not record.compact(parse_policy(POLICY), lossy=True).withheld
     left = len(list(record.log.events()))
@@ -138,15 +153,15 @@ def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
     """Whatever is compacted under it, an iteration that has begun gives what there was when it began."""
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
     record.compact(parse_policy(SEALING))
-    before = list(record.log.events())
-    with Record.open(record.path.parent) as reader:
-        events = reader.log.events()
-        seen = [next(events) for _ in range(5)]
-        for number in range(60, 90):
+    for until in (hour(30), None):  # of sealed events alone, and of all
+        before = list(record.log.events(until=until))
+        with Record.open(record.path.parent) as reader:
+            events = reader.log.events(until=until)
+            seen = [next(events) for _ in range(5)]
+            number = 60 if until else 90
             lay_documents(record, number, {"a": {"n": number}})
-        record.compact(parse_policy(POLICY), lossy=True)
-        assert [*seen, *events] == before
-        assert len(list(reader.log.events())) < len(before) + 30
+            record.compact(parse_policy(POLICY.replace("daily", "daily" if until else "monthly")), lossy=True)
+            assert [*seen, *events] == before
 
 
 def test_readers_beside_a_compaction_read_what_they_did_before(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
