@@ -214,6 +214,28 @@ def test_an_entity_of_which_nothing_is_left_is_forgotten() -> None:
         assert verify(record, deep=True) == []
 
 
+def test_documents_that_are_longer_than_their_patches_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two full copies there are patches then, in rows as in segments."""
+    monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 12)
+    monkeypatch.setattr(sealing, "EVENTS_EACH", 1)
+    with new_record() as record:
+        for number in range(40):
+            shown = {key: {"n": number // (place + 1), "text": key * 900} for place, key in enumerate("abc")}
+            lay_documents(record, number, shown)
+        instants = [hour(number) for number in range(40)]
+        entities = [record.log.entity("model", key) for key in "abc"]
+
+        def told() -> list[object]:
+            states = [[record.log.state(entity, at=at) for entity in entities] for at in instants]
+            catalogues = [record.log.catalogue("model", at=at) for at in instants]
+            return [states, catalogues, *(record.log.history(entity) for entity in entities)]
+
+        before = told()
+        record.compact(parse_policy(SEALING))
+        assert told() == before
+        assert verify(record, deep=True) == []
+
+
 def test_a_policy_in_the_data_directory_wins(tmp_path: Path) -> None:
     from tests.commandline import output
 
