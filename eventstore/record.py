@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -191,7 +190,9 @@ class Record:
 
         Answers are not packed in it. Raises as `compact` does.
         """
-        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+        import tempfile  # noqa: PLC0415  # reading needs neither
+
+        from eventstore import compaction  # noqa: PLC0415
 
         with tempfile.TemporaryDirectory(prefix="preview-", dir=self.path.parent) as folder:
             with sqlite.explained(self.path), contextlib.closing(sqlite.connect(Path(folder) / FILE, write=True)) as db:

@@ -40,11 +40,12 @@ def seal_next(db: sqlite3.Connection, generation: int, category: int, until: int
     """
     last = segments.close_of(db, generation, category)
     start, again = ended(db, generation, last), list[Stored]()
-    if last is not None and not last.composed and last.events < full(start):
+    wanted = full(start)
+    if last is not None and not last.composed and last.events < wanted:
         start, again = begun(db, generation, last), segments.events_of(db, generation, last)
     else:
         last = None
-    rows = _oldest(db, generation, category, until, full(start) - len(again))
+    rows = _oldest(db, generation, category, until, wanted - len(again))
     if not rows:
         return 0
     draft = drafted(category, start, [*again, *rows], keys_of(db, generation, rows, again))

@@ -103,8 +103,8 @@ def _figures(course: list[tuple[int, JSON]], place: tuple[str, ...], end: int) -
     weighed, time = 0.0, 0
     for number, (begin, document) in enumerate(course):
         value: JSON = None if document is None else value_at(document, place)
-        if type(value) in {int, float}:
-            lasted = (course[number + 1][0] if number + 1 < len(course) else end) - begin
+        lasted = (course[number + 1][0] if number + 1 < len(course) else end) - begin
+        if type(value) in {int, float} and lasted:  # what ended as the day began is none of its numbers
             values.append(value)
             weighed, time = weighed + value * lasted, time + lasted
     if not values:

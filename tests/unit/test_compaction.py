@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,21 @@ def test_nothing_is_thinned_before_somebody_says_yes(record: Record) -> None:
     assert list(record.log.events()) == before
     assert record.sizes().sealed > 0
     assert not record.compact(parse_policy(SEALING)).withheld
+
+
+@pytest.mark.parametrize("each", [1, 4, 8])
+def test_all_that_is_old_enough_is_sealed_however_many_stand(
+    record: Record, monkeypatch: pytest.MonkeyPatch, each: int
+) -> None:
+    monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
+    monkeypatch.setattr(sealing, "EVENTS_EACH", each)
+    before = list(record.log.events())
+    record.compact(parse_policy(SEALING))
+    assert record._db.execute("SELECT count(DISTINCT entry) FROM event_1").fetchone() == (1,)  # of the last hour
+    sizes = [row[0] for row in record._db.execute("SELECT events FROM segment_1 ORDER BY first")]
+    assert all(size >= max(10, 2 * each) for size in sizes[:-1])
+    assert list(record.log.events()) == before
+    assert verify(record, deep=True) == []
 
 
 def test_once_it_was_said_it_holds(record: Record) -> None:
@@ -136,15 +153,38 @@ def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
     """Whatever is compacted under it, an iteration that has begun gives what there was when it began."""
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
     record.compact(parse_policy(SEALING))
-    before = list(record.log.events())
-    with Record.open(record.path.parent) as reader:
-        events = reader.log.events()
-        seen = [next(events) for _ in range(5)]
-        for number in range(60, 90):
+    for until in (hour(30), None):  # of sealed events alone, and of all
+        before = list(record.log.events(until=until))
+        with Record.open(record.path.parent) as reader:
+            events = reader.log.events(until=until)
+            seen = [next(events) for _ in range(5)]
+            number = 60 if until else 90
             lay_documents(record, number, {"a": {"n": number}})
-        record.compact(parse_policy(POLICY), lossy=True)
-        assert [*seen, *events] == before
-        assert len(list(reader.log.events())) < len(before) + 30
+            record.compact(parse_policy(POLICY.replace("daily", "daily" if until else "monthly")), lossy=True)
+            assert [*seen, *events] == before
+
+
+def test_readers_beside_a_compaction_read_what_they_did_before(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """P3: sealing keeps no reader waiting, and shows none of them anything else."""
+    monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 8)
+    expected = list(record.log.events()), record.log.catalogue("model", at=hour(20))
+    over = threading.Event()
+
+    def read_on() -> list[bool]:
+        seen: list[bool] = []
+        while not (over.is_set() and seen):
+            with Record.open(record.path.parent) as reader:
+                seen.append((list(reader.log.events()), reader.log.catalogue("model", at=hour(20))) == expected)
+        return seen
+
+    with ThreadPoolExecutor() as pool:
+        readers = [pool.submit(read_on) for _ in range(2)]
+        try:
+            record.compact(parse_policy(SEALING))
+        finally:
+            over.set()
+        assert all(all(reader.result()) for reader in readers)
+    assert record.sizes().sealed > 0
 
 
 def test_old_answers_come_back_byte_for_byte(record: Record) -> None:
@@ -171,6 +211,28 @@ def test_an_entity_of_which_nothing_is_left_is_forgotten() -> None:
         assert verify(record, deep=True) == []
         lay_documents(record, 51, {"stays": {"n": 3}, "new": 1, "gone": {"n": 1}})
         assert record.log.catalogue("model")["gone"].content == Document.of({"n": 1})
+        assert verify(record, deep=True) == []
+
+
+def test_documents_that_are_longer_than_their_patches_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two full copies there are patches then, in rows as in segments."""
+    monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 12)
+    monkeypatch.setattr(sealing, "EVENTS_EACH", 1)
+    with new_record() as record:
+        for number in range(40):
+            shown = {key: {"n": number // (place + 1), "text": key * 900} for place, key in enumerate("abc")}
+            lay_documents(record, number, shown)
+        instants = [hour(number) for number in range(40)]
+        entities = [record.log.entity("model", key) for key in "abc"]
+
+        def told() -> list[object]:
+            states = [[record.log.state(entity, at=at) for entity in entities] for at in instants]
+            catalogues = [record.log.catalogue("model", at=at) for at in instants]
+            return [states, catalogues, *(record.log.history(entity) for entity in entities)]
+
+        before = told()
+        record.compact(parse_policy(SEALING))
+        assert told() == before
         assert verify(record, deep=True) == []
 
 

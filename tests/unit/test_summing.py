@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from collector import FilesHistory, import_history, rebuild_log, resolve
-from eventstore import BadPolicy, Cause, Record, parse_policy, verify
+from eventstore import BadPolicy, Cause, Record, parse_policy, to_ms, verify
 from tests.laying import hour, lay_documents, new_record
+from tests.retaining import Step, lay
 
 POLICY = """
 [category.model]
@@ -93,6 +94,19 @@ def test_a_rebuilt_log_has_the_summaries_too(tmp_path: Path) -> None:
         assert summaries(record, "a") == before
         assert len(before) == 3
         assert verify(record, deep=True) == []
+
+
+def test_what_ended_as_the_day_began_is_none_of_its_numbers() -> None:
+    midnight = FIRST + timedelta(days=1)
+    steps = [(midnight - timedelta(hours=1), {"a": 2}), (midnight, {}), (midnight + timedelta(days=3), {"b": 0})]
+    with new_record() as record:
+        for at, shown in steps:
+            lay(record, Step(to_ms(at), shown))
+        record.compact(
+            parse_policy(POLICY.replace("category.model", "category.thing").replace("/of/m", "/half")), lossy=True
+        )
+        found = [change.after and change.after.value for change in record.log.changes("thing_daily", "a")]
+        assert [each and each["day"] for each in found] == [str(FIRST.date()), None]
 
 
 def test_a_field_is_a_pointer() -> None:
