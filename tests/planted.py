@@ -482,7 +482,7 @@ BUGS: Final = (
         "a row of a view called updated, though it is the same",
         (
             Change(
-                "projector/derivation.py", "            if same(content, old):\n", "            if content is old:\n"
+                "projector/derivation.py", "            if same(row, old):\n", "            if row is old:\n"
             ),
         ),
         VIEWS,
