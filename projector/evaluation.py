@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -15,6 +16,8 @@ from projector.reading import read
 from projector.subject import Misfit, Subject
 
 REMEMBERED: Final = 4096  # entities whose rows are at hand when their next event comes
+
+_PLAIN: Final = frozenset({str, int, bool, type(None), datetime})  # of one type and equal, they are the same
 
 Slot: TypeAlias = tuple[Stored, ...]
 """What tells the rows of one entity apart."""
@@ -127,13 +130,19 @@ class Evaluations:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two rows of one projection hold the same, None for no row: 1 and 1.0 are two values."""
+    """Whether two rows of one projection hold the same, None for no row: 1 and 1.0 are two values, and 0 and -0."""
     if one is other:
         return True
     if one is None or other is None:
         return False
     mine, others = _values(one), _values(other)
-    return mine == others and list(map(type, mine)) == list(map(type, others))
+    return mine == others and all(map(_same_value, mine, others))
+
+
+def _same_value(one: Any, other: Any) -> bool:
+    """Whether two values that are equal to Python are stored alike."""
+    kind = type(one)
+    return kind is type(other) and (kind in _PLAIN or stored(one) == stored(other))
 
 
 def _values(row: Any) -> tuple[Any, ...]:

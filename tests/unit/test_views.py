@@ -951,3 +951,10 @@ def test_a_view_that_joins_others_is_there_where_they_are(views: Views) -> None:
     views.settings = Settings(without=frozenset({"models_history", "presence"}))
     views.run()
     assert joins() == {"orphans"}
+
+
+def test_a_price_of_minus_nothing_is_another_text_than_nothing(views: Views) -> None:
+    for number, price in enumerate(["0", "-0", "0"]):
+        views.lay(number, Said("openrouter.model", {"a/m": {"pricing": {"image": price}}}))
+    views.run()
+    assert views.select("SELECT price FROM prices ORDER BY seq") == [("0",), ("-0",), ("0",)]
