@@ -19,7 +19,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 $(shell [ "$$(cat $(VENV)/.locked 2>/dev/null)" = "$(CURDIR)" ] && $(VENV)/bin/python -c '' 2>/dev/null \
 	|| rm -f $(VENV)/.locked)
 
-.PHONY: help setup demo test quick test-long check format docs reference faults tutorial bench unattended planted mutation lock clean
+.PHONY: help setup demo test quick test-long check format docs reference faults tutorial bench unattended kills planted mutation lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -69,6 +69,9 @@ bench: setup .cache/bench/.locked  ## speed and size beside git-history's, on th
 
 unattended: setup  ## `orlog run` for sixty virtual days against a server that misbehaves; five minutes
 	ORLOG_UNATTENDED_DAYS=60 $(VENV)/bin/python -m pytest -n 0 tests/faults/test_unattended.py
+
+kills: setup  ## kill a compaction at every single one of its writes; a quarter of an hour
+	ORLOG_KILL_EVERY=1 $(VENV)/bin/python -m pytest -n 0 tests/faults/test_killed_compactions.py
 
 planted: setup  ## plant bugs in a copy of the tree, one by one; the tests must find each
 	$(VENV)/bin/python -m tests.planted

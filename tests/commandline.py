@@ -23,9 +23,9 @@ def orlog(*arguments: str | Path) -> Ended:
     return run(command(*arguments))
 
 
-def run(line: Sequence[str]) -> Ended:
+def run(line: Sequence[str], *, timeout: float = 120) -> Ended:
     """Run a command line that comes to run orlog, and look at what it says as `orlog` does."""
-    ended = subprocess.run(line, cwd=ROOT, capture_output=True, check=False, timeout=120)
+    ended = subprocess.run(line, cwd=ROOT, capture_output=True, check=False, timeout=timeout)
     assert b"Traceback" not in ended.stderr, ended.stderr.decode()
     assert b"internal error" not in ended.stderr, ended.stderr.decode()
     return ended

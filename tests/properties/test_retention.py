@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eventstore import Kind, LogCompacted, Record, apply, parse_policy, verify
@@ -32,6 +32,7 @@ from tests.retaining import (
 
 policies = st.sampled_from(POLICIES)
 TICK = timedelta(milliseconds=1)
+few = settings(max_examples=settings().max_examples // 6)  # each lays a history down twice, and compacts it
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -56,6 +57,7 @@ def table(record: Record, name: str) -> list[Any]:
     return record._db.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
 
 
+@few
 @given(steps(), policies)
 def test_r1_what_is_inside_an_all_tier_is_what_it_was(history: list[Step], text: str) -> None:
     with new_record() as record:
@@ -76,6 +78,7 @@ def test_r1_what_is_inside_an_all_tier_is_what_it_was(history: list[Step], text:
         assert verify(record, deep=True) == []
 
 
+@few
 @given(steps(), policies)
 def test_r2_the_end_of_every_kept_bucket_is_what_it_was(history: list[Step], text: str) -> None:
     with new_record() as record:
@@ -86,6 +89,7 @@ def test_r2_the_end_of_every_kept_bucket_is_what_it_was(history: list[Step], tex
         assert {at: documents(record, "gauge", at) for at in at_ends} == at_ends
 
 
+@few
 @given(steps(), policies)
 def test_r2_a_composed_event_is_dated_at_its_last_and_names_its_first(history: list[Step], text: str) -> None:
     with new_record() as record:
@@ -103,6 +107,7 @@ def test_r2_a_composed_event_is_dated_at_its_last_and_names_its_first(history: l
             assert first.seq < event.seq or event.starts is None
 
 
+@few
 @given(steps(), policies)
 def test_no_bucket_that_is_past_has_two_changes_of_an_entity_in_a_row(history: list[Step], text: str) -> None:
     with new_record() as record:
@@ -121,6 +126,7 @@ def test_no_bucket_that_is_past_has_two_changes_of_an_entity_in_a_row(history: l
                 last = None if bucket is None else (bucket, event.kind)
 
 
+@few
 @given(steps(), policies)
 def test_r3_intervals_of_presence_stay_but_for_short_ones_in_coarse_buckets(history: list[Step], text: str) -> None:
     with new_record() as record:
@@ -153,6 +159,7 @@ def _may_go(interval: tuple[datetime, datetime], zones: list[Kept]) -> bool:
     return inside[-1].spacing in {"monthly", "yearly"} and len(set(ends([begin, end], zones))) == 1
 
 
+@few
 @given(steps(), policies)
 def test_r4_a_second_time_nothing_changes(history: list[Step], text: str) -> None:
     tables = ("segment_1", "block_1", "event_1", "entity_1", "entry", "compaction", "answer", "thinned_1")
@@ -165,6 +172,7 @@ def test_r4_a_second_time_nothing_changes(history: list[Step], text: str) -> Non
         assert [table(record, name) for name in tables] == before
 
 
+@few
 @given(steps(), policies, st.integers(1, 23))
 def test_often_and_once_come_to_the_same(history: list[Step], text: str, each: int) -> None:
     """Compacting again and again as the log grows keeps no less, and no more, than doing it once at its end."""
@@ -183,6 +191,7 @@ def test_often_and_once_come_to_the_same(history: list[Step], text: str, each: i
         assert list(often.log.events("thing")) == list(once.log.events("thing"))
 
 
+@few
 @given(steps(), policies)
 def test_r7_what_is_reported_is_what_there_was_and_is(history: list[Step], text: str) -> None:
     with new_record() as record:
@@ -198,6 +207,7 @@ def test_r7_what_is_reported_is_what_there_was_and_is(history: list[Step], text:
                 )
 
 
+@few
 @given(steps(), policies)
 def test_a_rebuilt_log_is_thinned_as_the_one_before(history: list[Step], text: str) -> None:
     with new_record() as record:
@@ -218,6 +228,7 @@ def test_a_rebuilt_log_is_thinned_as_the_one_before(history: list[Step], text: s
         assert verify(record, deep=True) == []
 
 
+@few
 @given(steps(), policies, st.data())
 def test_a_cursor_reads_on_to_what_stands_or_is_told_to_begin_anew(
     history: list[Step], text: str, data: st.DataObject
