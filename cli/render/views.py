@@ -30,7 +30,7 @@ _STALE: Final = {
     "missing": "not built yet",
     "version": "stale: another version",
     "rows": "stale: other columns",
-    "thinned": "less is left of its history",
+    "thinned": "stale: history was thinned",
     "log": "stale: the log was rebuilt",
 }
 _BUILT: Final = {
@@ -38,6 +38,7 @@ _BUILT: Final = {
     "version": "built anew, for it is another version,",
     "rows": "built anew, for the columns are others,",
     "log": "built anew, for the log was rebuilt,",
+    "thinned": "built anew, for history was thinned,",
     "asked": "built anew",
 }
 
