@@ -71,7 +71,7 @@ from eventstore.patch import Patch, apply, compose, diff
 from eventstore.positions import Instant, Position
 from eventstore.progress import Progress, Silent
 from eventstore.record import Record
-from eventstore.retention import CategoryPlan, Plan, Policy, Spacing, Zone, policy_in
+from eventstore.retention import CategoryPlan, Plan, Policy, Rule, Spacing, Summary, Tier, Zone, policy_in
 from eventstore.retention import make as make_policy
 from eventstore.retention import parse as parse_policy
 from eventstore.sqlite import connect as open_sqlite
@@ -147,6 +147,7 @@ __all__ = [
     "Report",
     "Request",
     "Result",
+    "Rule",
     "Rules",
     "RulesDiffer",
     "Scope",
@@ -157,9 +158,11 @@ __all__ = [
     "Standing",
     "State",
     "Status",
+    "Summary",
     "Sync",
     "Tally",
     "ThinnedRange",
+    "Tier",
     "Totals",
     "UnknownAttempt",
     "UnknownCategory",
