@@ -112,7 +112,7 @@ class Runner:
 
     def _run(self, *, stale: bool) -> list[Ran]:
         projections = self._catalogue.projections(self._record.log)
-        plan = self._plan(projections)
+        plan = self._plan(projections, resume=stale)
         if plan.retired:
             self._retire(plan.retired)
         total = sum(self._behind(cursor) * len(works) for cursor, works in plan.follow.items())
@@ -138,13 +138,13 @@ class Runner:
 
     # -- what is to be done
 
-    def _plan(self, projections: Mapping[str, Projection[Any]]) -> _Plan:
+    def _plan(self, projections: Mapping[str, Projection[Any]], *, resume: bool) -> _Plan:
         standings = self._store.standings()
         plan = _Plan({}, [], [])
         for name, projection in projections.items():
             standing = standings.get((name, False))
             why = why_stale(standing, projection, self._record)
-            if why is None and (name, True) in standings:
+            if why is None and resume and (name, True) in standings:
                 why = Why.ASKED  # a rebuild was killed: it goes on
             if why is None and standing is not None:
                 work = _Work(self._store.target(projection, building=False), None)

@@ -112,3 +112,13 @@ def test_what_stood_at_a_time_is_in_views_what_it_is_in_the_log(views: Views, at
     state = views.record.log.state(Entity("api", "load", "a"), at=hour(at))
     query = "SELECT n FROM load_history WHERE key = 'a' AND valid_from <= :t AND (valid_to IS NULL OR valid_to > :t)"
     assert views.select(query, t=time_text(hour(at))) == ([] if state is None else [(state.document["n"],)])
+
+
+def test_a_view_whose_rebuild_was_killed_goes_on_where_stale_ones_are_to_wait(views: Views) -> None:
+    with Store.open(views.path, write=True) as store, store.transaction():
+        thing = views.catalogue.projections(views.record.log)["thing_history"]
+        store.reset(store.begin(thing, views.record.log.generation, 0))
+    views.lay(HOURS, Said("api.load", {"a": {"n": -1}}), Said("api.thing", {"t": {"v": 9}}))
+    assert views.run(stale=False)["thing_history"].rebuilt is None
+    assert views.rows("thing_history")[-1]["v"] == 9
+    assert views.run()["thing_history"].rebuilt is Why.ASKED
