@@ -28,6 +28,13 @@ def sealed_history(db: Database) -> None:
             db.execute(statement)
 
 
+@record(name="0003_bounded_bookkeeping")
+def bounded_bookkeeping(db: Database) -> None:
+    """What is known of syncs that compaction dropped."""
+    for statement in schema.statements(schema.BOOKKEEPING):
+        db.execute(statement)
+
+
 def apply(connection: sqlite3.Connection) -> None:
     """Bring a record to the newest schema. Each migration is one transaction, together with the note that it ran."""
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
