@@ -591,11 +591,16 @@ BUGS: Final = (
         (
             Change(
                 "eventstore/retention/thinning.py",
-                "elif last.seq == known.last_thinned.get(last.entity):",
-                "elif False:",
+                "or last.seq == known.last_thinned.get(last.entity):",
+                "or False:",
             ),
         ),
         RETENTION,
+    ),
+    Bug(
+        "an entity that moved taken for one to which nothing happened, in thinning",
+        (Change("eventstore/retention/thinning.py", "if before.place != after.place or", "if"),),
+        (*RETENTION, *BOOKKEEPING),
     ),
     Bug(
         "a bucket thinned before all of it is past its horizon",

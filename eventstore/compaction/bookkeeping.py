@@ -20,6 +20,7 @@ from eventstore.confirmation import Evidence, unmasked
 from eventstore.model import Cause
 from eventstore.retention import CategoryPlan, Plan
 from eventstore.retention.bookkeeping import Heard, Told, bucket_of_sync, dispensable
+from eventstore.schema import ASKING_NOTHING
 from eventstore.skipped import Skipped, find_skipped
 
 TOGETHER: Final = 256  # syncs that go in one transaction
@@ -28,6 +29,11 @@ _SYNCS: Final = """
 SELECT n.id, n.sync, n.observed_at, s.cause, instr(coalesce(s.report, ''), '"doubt"') > 0
 FROM entry n JOIN sync s ON s.id = n.sync
 WHERE n.generation = ? AND n.kind = 'sync' AND n.observed_at < ? ORDER BY n.observed_at DESC
+"""
+# attempts that stand for what a sync says that asked nobody
+_LENT: Final = f"""
+SELECT l.attempt FROM sync s JOIN entry n ON n.sync = s.id AND n.generation = ?1 AND n.kind = 'sync'
+JOIN {{table}}_{{g}} l ON l.entry = n.id WHERE s.{ASKING_NOTHING}
 """
 _DROPPED_WITH: Final = ("listing", "repeat", "disturbed", "sighting", "unconfirmed", "unread", "issue")
 
@@ -91,11 +97,12 @@ def _told(
 ) -> Iterator[Told]:
     attempts = Attempts(db)
     with_events = _entries_with_events(db, generation)
+    lent = _lent(db, generation, attempts)
     for entry, sync, at, cause, doubted in db.execute(_SYNCS, (generation, before)).fetchall():
         asked = [row[0] for row in db.execute("SELECT resource FROM sync_rules WHERE sync = ?", (sync,))]
         yields = [each for resource in asked for each in resources.get(resource, [])]
         whole = not asked or any(resource not in resources for resource in asked)
-        needed = entry in with_events or cause != Cause.SYNC.value or bool(doubted)
+        needed = entry in with_events or sync in lent or cause != Cause.SYNC.value or bool(doubted)
         yield Told(
             entry,
             at,
@@ -114,6 +121,15 @@ def _entries_with_events(db: sqlite3.Connection, generation: int) -> set[int]:
     found = {row[0] for each in tables for row in db.execute(f"SELECT DISTINCT entry FROM {each}_{generation}")}
     for segment in segments.listed(db, generation):
         found.update(segment.head.entries)
+    return found
+
+
+def _lent(db: sqlite3.Connection, generation: int, attempts: Attempts) -> set[int]:
+    """Syncs whose answers were read again by others: under new rules, or since a person believed a clock."""
+    found = set()
+    for table in ("listing", "issue"):
+        for (attempt,) in db.execute(_LENT.format(g=generation, table=table), (generation,)).fetchall():
+            found.add(attempts.sync_of(attempt))
     return found
 
 

@@ -153,6 +153,7 @@ class Work:
             for segment in stretch.replaced:
                 remove(db, generation, segment.id)
             self._note_spans(number, category, stretch)
+            self._sight(stretch)
             entries = {each.entry for each in set(stretch.before) ^ set(stretch.left)}
             entries |= self._forget(stretch)
             self._digest_again(entries)
@@ -177,6 +178,17 @@ class Work:
             self._db.execute(
                 f"INSERT OR REPLACE INTO {table} (category, first, last, compaction) VALUES (?, ?, ?, ?)",
                 (category, first, last, number),
+            )
+
+    def _sight(self, stretch: Stretch) -> None:
+        """Let confirmations outlive changes that came to nothing, where no complete listing of the scope is one."""
+        g = self._generation
+        for event in stretch.seen:
+            self._db.execute(
+                f"INSERT OR IGNORE INTO sighting_{g} (entity, entry, scope, parent_category, parent) "
+                "SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS "
+                f"(SELECT 1 FROM listing_{g} WHERE scope = ?3 AND complete = 1 AND entry = ?2)",
+                (event.entity, event.entry, *event.place),
             )
 
     def _forget(self, stretch: Stretch) -> set[int]:

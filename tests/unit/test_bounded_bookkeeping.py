@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -21,7 +22,7 @@ from eventstore import (
     parse_policy,
     verify,
 )
-from tests.laying import MODELS, RULES, hour, lay_documents, new_record
+from tests.laying import MODELS, RULES, hour, lay_documents, new_record, rules_named
 
 DAYS = 20
 MIDNIGHT = 2  # the first hour that begins a day
@@ -172,3 +173,23 @@ def test_the_answers_of_what_went_stay(record: Record) -> None:
     before = record.archive.sizes()["answers"]
     dropped(record)
     assert record.archive.sizes()["answers"] == before
+
+
+def test_answers_that_were_read_again_under_new_rules_stay_where_they_stand_for_what_is_confirmed(
+    record: Record,
+) -> None:
+    last = max(sync.id for sync in record.archive.syncs())
+    other = rules_named("other")
+    at = hour(MIDNIGHT + 24 * DAYS - 1) + timedelta(minutes=10)  # of the same day
+    with record.transaction():
+        sync = record.archive.open_sync(Cause.RULES, opened_at=at, rules={"api.models": other})
+        record.archive.close_sync(sync, at=at)
+        (attempt,) = record.archive.attempts(last)
+        items = (Item("a", (("model", Document.of({"n": 1})),)),)
+        record.log.record(sync, [Listing(MODELS, ("model",), attempt.id, complete=True, items=items)])
+    for number in range(30, 80):  # of another scope: nobody asks for this one any more
+        lay_documents(record, MIDNIGHT + 24 * DAYS + number, {"b": 1}, scope=Scope("api", "others"), category="other")
+    policy = parse_policy('[default]\nseal_after = "1h"\ntiers = [{ for = "24h", keep = "all" }]\nolder = "delete"\n')
+    assert dropped(record, policy) > 0
+    assert record.log.state(record.log.entity("model", "a")).confirmed_by == attempt.id
+    assert record.archive.attempt(attempt.id) == attempt
