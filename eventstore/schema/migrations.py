@@ -37,6 +37,7 @@ def bounded_bookkeeping(db: Database) -> None:
 
 def apply(connection: sqlite3.Connection) -> None:
     """Bring a record to the newest schema. Each migration is one transaction, together with the note that it ran."""
+    connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     record.apply(Database(connection, execute_plugins=False))
