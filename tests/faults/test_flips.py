@@ -13,11 +13,14 @@ from typing import Any, Final, NamedTuple
 import pytest
 
 from collector import FilesHistory, World, import_history, play, rebuild_log, resolve
-from eventstore import Finding, Record, parse_policy, verify
+from eventstore import Finding, Record, answers, parse_policy, verify
+from tests.laying import lay_documents
 
 FLIPS: Final = 150
 ALL_FLIPS: Final = 1000
 START: Final = datetime(2025, 1, 1, tzinfo=UTC)
+
+FEBRUARY_28: Final = 11307  # hours after the first that `tests.laying` knows
 
 RULES: Final = """\
 [[resource]]
@@ -49,6 +52,8 @@ def make(folder: Path) -> None:
         play(record, World(7, start=START, days=6, models=6, failures=0.1))
         import_history(record, things, FilesHistory(saved, pattern="{time:%Y-%m-%dT%H}.json"))
         rebuild_log(record, now=START + timedelta(days=60))
+        for number in range(12):  # of which one is left
+            lay_documents(record, FEBRUARY_28 + number, {"a": 1}, category="hourly")
         (folder / "shop.toml").write_text(f'{RULES}drop = ["/m"]\n')
         (saved / "2025-03-01T00.json").write_text('[{"id": "last", "n": 1}]')
         things = resolve(str(folder / "shop.toml"))
@@ -62,10 +67,14 @@ keep = "all"
 seal_after = "9000d"
 [category.model]
 seal_after = "56d"
+[category.hourly]
+keep = "daily"
 [category.endpoint_telemetry]
 tiers = [{ for = "57d", keep = "all" }]
 older = "daily"
 seal_after = "54d"
+[archive]
+for = "56d"
 """
 
 
@@ -133,6 +142,7 @@ _SYNC_OF: Final = {
     "scope": "SELECT sync FROM asked WHERE scope = :id",
     "sync": "SELECT :id",
     "sync_rules": "SELECT :sync",
+    "dropped": _NONE,
     "news": _OF_ATTEMPT.format(attempt=":attempt"),
     "asked": "SELECT :sync",
     "answer": _OF_ATTEMPT.format(attempt="(SELECT min(attempt) FROM news WHERE answer = :id)"),
@@ -166,7 +176,9 @@ def _table(db: sqlite3.Connection, name: str) -> Table:
 @pytest.fixture(scope="module")
 def specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
     folder = tmp_path_factory.mktemp("flips")
-    make(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "FULL_COPY_EVERY", 8)  # for some answers to be needed by no other
+        make(folder)
     return Specimen(folder / "data")
 
 

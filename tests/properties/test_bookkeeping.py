@@ -10,7 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore import Cause, Listing, Record, Repeat, Request, Scope, from_ms, parse_policy, verify
+from eventstore import Cause, EventLog, Listing, Record, Repeat, Request, Scope, from_ms, parse_policy, verify
 from tests.laying import RULES, new_record
 from tests.properties.histories import PLACES, POOL, START, listings
 from tests.retaining import ends, head_of, kept
@@ -42,25 +42,33 @@ def long_histories(draw: st.DrawFn) -> list[tuple[datetime, Answers]]:
     return history
 
 
-def lay(record: Record, at: datetime, answers: Answers) -> None:
-    """Lay a sync down as a collector does: where an answer says again what is settled, nobody reads it."""
+def lay(record: Record, at: datetime, answers: Answers) -> int:
+    """Archive a sync and record it; return its number."""
     with record.transaction():
         rules = {f"{scope.source}.{scope.resource}": RULES for scope in answers}
         sync = record.archive.open_sync(Cause.SYNC, opened_at=at, rules=rules)
-        read, repeats = [], []
         for scope, answer in answers.items():
-            if answer is None:
-                record.archive.add(sync, [Request(scope, at, at, error="timed out")])
-                continue
-            (attempt,) = record.archive.add(sync, [Request(scope, at, at, 200, repr(answer).encode())])
-            listing = msgspec.structs.replace(answer, attempt=attempt)
-            settled = record.log.settled(scope, RULES)
-            if settled is not None and record.archive.same_answer(scope, attempt, settled):
-                repeats.append(Repeat(scope, attempt, lambda again=listing: again))  # type: ignore[misc]
-            else:
-                read.append(listing)
+            said = {"error": "timed out"} if answer is None else {"status": 200, "body": repr(answer).encode()}
+            record.archive.add(sync, [Request(scope, at, at, **said)])
         record.archive.close_sync(sync, at=at)
-        record.log.record(sync, read, repeats=repeats)
+        record_again(record, record.log, sync, answers)
+    return sync
+
+
+def record_again(record: Record, log: EventLog, sync: int, answers: Answers) -> None:
+    """Record a sync as a collector does: where an answer says again what is settled, nobody reads it."""
+    read, repeats = [], []
+    for attempt in record.archive.attempts(sync):
+        answer = answers[attempt.scope]
+        if answer is None:
+            continue
+        listing = msgspec.structs.replace(answer, attempt=attempt.id)
+        settled = log.settled(attempt.scope, RULES)
+        if settled is not None and record.archive.same_answer(attempt.scope, attempt.id, settled):
+            repeats.append(Repeat(attempt.scope, attempt.id, lambda again=listing: again))  # type: ignore[misc]
+        else:
+            read.append(listing)
+    log.record(sync, read, repeats=repeats)
 
 
 def confirmed(record: Record, at: datetime) -> list[Any]:
@@ -89,4 +97,39 @@ def test_r8_who_confirmed_what_is_known_in_all_tiers_and_at_the_end_of_every_kep
         dropped = sum(report.syncs for report in record.compact(parse_policy(text), lossy=True).reports)
         assert len(list(record.archive.syncs())) == len(history) - dropped
         assert {at: confirmed(record, at) for at in instants} == before
+        assert verify(record, deep=True) == []
+
+
+@few
+@given(long_histories(), st.sampled_from(POLICIES), st.sampled_from(("1h", "9h", "50h")))
+def test_a_log_is_built_again_word_for_word_up_to_where_its_evidence_is_gone(
+    history: list[tuple[datetime, Answers]], text: str, kept_for: str
+) -> None:
+    """L6, R1: what was said before stays, and what follows from answers that are there follows again."""
+    with new_record() as record:
+        syncs = {lay(record, *step): step[1] for step in history}
+        record.compact(parse_policy(f'{text}[archive]\nfor = "{kept_for}"\n'), lossy=True)
+        events = list(record.log.events())
+        moments = [each.observed_at for each in record.log.entries() if each.observed_at is not None]
+        told = [confirmed(record, at) for at in moments]
+        states = [record.log.position(seq) for seq in range(1, record.log.position().seq + 1)]
+        since = record.evidence_since()
+        until = record.copied_until()
+        rules = {f"{place.scope.source}.{place.scope.resource}": RULES for place in PLACES}
+        with record.transaction():
+            copied_at = None if until is None else until.observed_at
+            log = record.log.begin_generation(rules, made_at=head_of(record), copied=copied_at)
+        copied = set() if until is None else record.copy_log(log, until)
+        with record.transaction():
+            for sync in record.archive.syncs():
+                if sync.id not in copied:
+                    record_again(record, log, sync.id, syncs[sync.id])
+        record.repeat_compaction(log)
+        with record.transaction():
+            record.log.adopt(log)
+        assert list(record.log.events()) == events
+        assert [confirmed(record, at) for at in moments] == told
+        again = [record.log.position(seq) for seq in range(1, record.log.position().seq + 1)]
+        assert [(each.seq, each.observed_at) for each in again] == [(each.seq, each.observed_at) for each in states]
+        assert record.evidence_since() == since
         assert verify(record, deep=True) == []
