@@ -637,6 +637,17 @@ BUGS: Final = (
         ("tests/faults/test_killed_compactions.py",),
     ),
     Bug(
+        "views equal to their rebuild no more, once their log was thinned",
+        (
+            Change(
+                "projector/standing.py",
+                "return Why.THINNED if _has_less_left(standing, projection, record) else None",
+                "return None",
+            ),
+        ),
+        ("tests/unit/test_views_of_compacted.py",),
+    ),
+    Bug(
         "a sync dropped for a later one that left more unconfirmed",
         (
             Change(

@@ -26,7 +26,16 @@ from eventstore import (
 from tests import naive
 from tests.model import text_of
 from tests.naive import NOTHING, Place, pointer_of, said
-from tests.real.test_recorded_history import MODELS, OUTAGES, PRICE, Laid, Recording, answers_of, laid_down
+from tests.real.test_recorded_history import (
+    MODELS,
+    OUTAGES,
+    PRICE,
+    THOROUGHLY,
+    Laid,
+    Recording,
+    answers_of,
+    laid_down,
+)
 
 ENTITIES: Final = 50
 BUSIEST: Final = 20  # of these: those with the most versions
