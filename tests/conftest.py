@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,16 +11,12 @@ from hypothesis import HealthCheck, Phase, settings
 # How long an example takes says something about the machine, not about orlog: neither deadlines nor "too slow".
 # Built upon hypothesis' own default by name: where CI is set, it would begin from its profile for CI.
 _ANY_MACHINE = settings(
-    settings.get_profile("default"),
-    max_examples=60,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],
+    settings.get_profile("default"), deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
 settings.register_profile("default", _ANY_MACHINE)
 # CI judges a change, not its luck: the same examples each time. `default` on a desk searches on.
-settings.register_profile("ci", _ANY_MACHINE, max_examples=100, derandomize=True, database=None)
+settings.register_profile("ci", _ANY_MACHINE, derandomize=True, database=None)
 settings.register_profile("long", _ANY_MACHINE, max_examples=5000, stateful_step_count=100)
 # for `make planted`: that a test fails is enough, by which example is not asked
 _UNSHRUNK = (Phase.explicit, Phase.generate)
@@ -36,8 +31,6 @@ _AUTHOR = {"NAME": "A Tester", "EMAIL": "tester@example.org"}
 def nothing_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide this user's data directories and git settings; commits of tests are by nobody."""
     home = tmp_path_factory.mktemp("home")
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script, and so in our children
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.MonkeyPatch.context() as patch:
         for name in _UNSET:
             patch.delenv(name, raising=False)

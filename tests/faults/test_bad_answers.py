@@ -258,7 +258,7 @@ def large_items(count: int) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_answers_of_50_megabytes_are_laid_down_in_time_and_memory(tmp_path: Path, rules: Path) -> None:
     items = large_items(100_000)
     whole = json.dumps({"data": items}).encode()

@@ -435,7 +435,6 @@ def assert_readable(data: Path, expected: list[Any]) -> None:
         assert_sound(data)
 
 
-@pytest.mark.thorough
 def test_a_rebuild_that_is_killed_leaves_the_log_as_it_was(undisturbed: Path, data: Path, tmp_path: Path) -> None:
     expected = log_of(undisturbed)
     rebuild: tuple[str | Path, ...] = ("--data", data, "rebuild", "log")

@@ -269,7 +269,7 @@ def test_every_flipped_byte_is_found_and_its_sync_named(specimen: Specimen) -> N
     assert specimen.findings() == []
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_each_of_a_thousand_flipped_bytes_is_found_and_its_sync_named(specimen: Specimen) -> None:
     assert unnoticed(specimen, ALL_FLIPS, random.Random(1)) == []

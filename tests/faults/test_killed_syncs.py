@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.killed import SYNCS
 
-SEEDS: Final = (1, *(pytest.param(seed, marks=pytest.mark.thorough) for seed in (2, 3, 7)))
+SEEDS: Final = (1, 2, 3, 7)
 KILLS: Final = 50  # of each: 200 in all
 
 

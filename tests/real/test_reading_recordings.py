@@ -110,7 +110,7 @@ class Shown(NamedTuple):
 
 
 @pytest.fixture(
-    scope="module", params=[MODELS._replace(rules=WHOLE), THOROUGHLY, PRICE], ids=["models", "outages", "price"]
+    scope="module", params=[MODELS._replace(rules=WHOLE), OUTAGES, PRICE], ids=["models", "outages", "price"]
 )
 def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
     for laid in laid_down(request.param, tmp_path_factory.mktemp("read")):

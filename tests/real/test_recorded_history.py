@@ -104,10 +104,7 @@ class Laid(NamedTuple):
     data: Path
 
 
-THOROUGHLY = pytest.param(OUTAGES, marks=pytest.mark.thorough)  # it has six times as many events
-
-
-@pytest.fixture(scope="module", params=[MODELS, THOROUGHLY, PRICE], ids=["models", "outages", "price"])
+@pytest.fixture(scope="module", params=[MODELS, OUTAGES, PRICE], ids=["models", "outages", "price"])
 def laid(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laid]:
     yield from laid_down(request.param, tmp_path_factory.mktemp("recorded"))
 
@@ -160,7 +157,6 @@ def test_the_state_at_every_commit_is_what_git_shows(laid: Laid) -> None:
     assert_every_state_is_what_git_shows(laid)
 
 
-@pytest.mark.thorough
 def test_what_rules_split_is_together_what_git_shows_less_what_they_drop(split_models: Laid) -> None:
     assert_every_state_is_what_git_shows(split_models)
 
