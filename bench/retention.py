@@ -1,6 +1,7 @@
-"""How a record grows under the shipped policy: a generated world asked each hour, compacted each day, and not.
+"""How a record grows under the shipped policy: a generated world asked each hour, compacted each day.
 
-`python -m bench.retention DAYS` lays both records down and writes `docs/growth.svg` anew.
+`python -m bench.retention` takes two hours and writes the pictures in `docs` anew: ten years of 20 models, and sixty
+days of it beside a record that is not compacted. `python -m bench.retention full` plays sixty days of 400 models.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from collector import World, play
 from eventstore import Record, parse_policy
 from eventstore.retention import shipped
 
-PICTURE: Final = ROOT / "docs" / "growth.svg"
+DAYS, YEARS_PICTURE, DAYS_PICTURE = 60, ROOT / "docs" / "growth-years.svg", ROOT / "docs" / "growth.svg"
+YEAR, TEN_YEARS = 365.25, 3652  # days
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS: Final = 20  # and about five endpoints of each
+ALL_MODELS: Final = 400
+POINTS: Final = 120  # of a curve
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 320, 60, 40  # pixels
@@ -39,22 +43,25 @@ class Sizes(msgspec.Struct, frozen=True):
     answers: int
 
 
-def measured(folder: Path, days: int, *, compacting: bool) -> Iterator[Sizes]:
-    """Ask the world each hour for so many days, and measure each day."""
+def measured(folder: Path, days: int, *, compacting: bool = True, models: int = MODELS) -> Iterator[Sizes]:
+    """Ask the world each hour for so many days, and measure it every day, or every so many."""
     found: list[Sizes] = []
+    every = max(days // POINTS, 1)
     policy = parse_policy(shipped())
     with Record.open(folder, write=True) as record:
         record._db.execute("PRAGMA synchronous = OFF")  # noqa: SLF001  # nothing here cuts the power
 
         def after(instant: datetime) -> None:
-            if (instant - START) % DAY == timedelta():
+            day, rest = divmod(instant - START, DAY)
+            if not rest:
                 if compacting:
                     record.compact(policy, lossy=True)
                 else:
                     record._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # noqa: SLF001
-                found.append(_sizes(record, (instant - START) // DAY))
+                if day % every == 0:
+                    found.append(_sizes(record, day))
 
-        play(record, World(1, start=START, days=days, models=MODELS), every=HOUR, after=after)
+        play(record, World(1, start=START, days=days, models=models), every=HOUR, after=after)
     yield from found
 
 
@@ -81,7 +88,8 @@ def picture(lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]]) -> st
         x, y = place(0, top * share).split(",")
         parts.append(f'<text x="{float(x) - 8}" y="{y}" text-anchor="end">{top * share:.0f} MB</text>')
         x, y = place(days * share, 0).split(",")
-        parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">day {days * share:.0f}</text>')
+        when = f"day {days * share:.0f}" if days < 2 * YEAR else f"year {days * share / YEAR:.1f}"
+        parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">{when}</text>')
     for name, colour, points in lines:
         drawn = " ".join(place(*point) for point in points)
         x, y = place(*points[-1]).split(",")
@@ -90,22 +98,38 @@ def picture(lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]]) -> st
     return "\n".join([*parts, "</svg>", ""])
 
 
-def main(days: int) -> None:
-    """Measure, print the last day, and draw."""
-    with tempfile.TemporaryDirectory(prefix="orlog-growth-") as folder:
-        plain = list(measured(Path(folder) / "plain", days, compacting=False))
-        compacted = list(measured(Path(folder) / "compacted", days, compacting=True))
-    for name, found in (("not compacted", plain), ("compacted", compacted)):
-        seen = found[:: max(len(found) // 6, 1)]
-        print(name, *(msgspec.json.encode(each).decode() for each in seen), sep="\n  ")
-    curves = [
-        ("not compacted", "#b03030", [(each.day, each.file / MB) for each in plain]),
-        ("compacted daily", "#2060a0", [(each.day, each.file / MB) for each in compacted]),
-        ("its answers", "#208050", [(each.day, each.answers / MB) for each in compacted]),
-        ("its events", "#806020", [(each.day, (each.events + each.keyframes) / MB) for each in compacted]),
+def curves(name: str, found: Sequence[Sizes]) -> list[tuple[str, str, Sequence[tuple[int, float]]]]:
+    """A record's size over time, and what of it are events and answers."""
+    return [
+        (name, "#2060a0", [(each.day, each.file / MB) for each in found]),
+        ("its answers", "#208050", [(each.day, each.answers / MB) for each in found]),
+        ("its events", "#806020", [(each.day, (each.events + each.keyframes) / MB) for each in found]),
     ]
-    PICTURE.write_text(picture(curves), encoding="utf-8")
+
+
+def told(name: str, found: Sequence[Sizes]) -> None:
+    """Print some of what was measured."""
+    seen = found[:: max(len(found) // 10, 1)]
+    print(name, *(msgspec.json.encode(each).decode() for each in (*seen, found[-1])), sep="\n  ", flush=True)
+
+
+def main(*, full: bool) -> None:
+    """Measure, print, and draw."""
+    with tempfile.TemporaryDirectory(prefix="orlog-growth-") as name:
+        folder = Path(name)
+        if full:
+            told(f"{ALL_MODELS} models", list(measured(folder / "full", DAYS, models=ALL_MODELS)))
+            return
+        plain = list(measured(folder / "plain", DAYS, compacting=False))
+        told("not compacted", plain)
+        compacted = list(measured(folder / "compacted", DAYS))
+        told("compacted", compacted)
+        uncompacted = ("not compacted", "#b03030", [(each.day, each.file / MB) for each in plain])
+        DAYS_PICTURE.write_text(picture([uncompacted, *curves("compacted daily", compacted)]), encoding="utf-8")
+        years = list(measured(folder / "years", TEN_YEARS))
+        told("ten years", years)
+        YEARS_PICTURE.write_text(picture(curves("the record", years)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(full=sys.argv[1:] == ["full"])

@@ -20,6 +20,7 @@ from eventstore.errors import Damaged, UnknownAttempt, UnknownSync
 from eventstore.intake import Intake
 from eventstore.model import Asked, Attempt, Cause, Request, Rules, Scope, Sync, from_ms, to_ms
 from eventstore.packing import Row, encode
+from eventstore.skipped import among_skipped
 
 _SYNC: Final = "SELECT id, cause, opened_at, at, interrupted, version, plan, report FROM sync"
 _ASKED: Final = """
@@ -166,7 +167,7 @@ class Archive:
         """One sync. Raises `UnknownSync`."""
         row = self._db.execute(f"{_SYNC} WHERE id = ?", (sync,)).fetchone()
         if row is None:
-            raise UnknownSync(f"there is no sync {sync}")
+            raise UnknownSync(f"there is no sync {sync}{among_skipped(self._db)}")
         return self._sync(row)
 
     def syncs(self, *, cause: Cause | None = None) -> Iterator[Sync]:

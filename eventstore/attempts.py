@@ -14,6 +14,7 @@ from eventstore.canonical import parse
 from eventstore.errors import UnknownAttempt
 from eventstore.packing import Headers, Row, decode
 from eventstore.schema import ASKING_NOTHING
+from eventstore.skipped import among_skipped
 
 KEPT_BLOCKS: Final = 64  # decoded; reading a catalogue needs those of the syncs that confirm its scopes
 
@@ -107,7 +108,7 @@ class Attempts:
         ).fetchone()
         if row is not None and any(each.id == attempt for each in self._near(row[0], attempt)):
             return int(row[0])
-        raise UnknownAttempt(f"there is no attempt {attempt}")
+        raise UnknownAttempt(f"there is no attempt {attempt}{among_skipped(self._db)}")
 
     def _near(self, sync: int, attempt: int) -> Sequence[Row]:
         rows = self.block(sync).rows

@@ -172,13 +172,21 @@ def receipt_lines(db: sqlite3.Connection, entry: int) -> Iterator[Line]:
 
 
 def covered_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
-    """All that is thinned: the digest of each entry as it now stands, of which numbers less is left, and where."""
+    """All that is thinned: the digest of each entry as it now stands, of which numbers less is left, and where.
+
+    And the entries that the chain skips.
+    """
     yield from db.execute(
         "SELECT 'again', id, lower(hex(again)) FROM entry WHERE generation = ? AND again IS NOT NULL ORDER BY id",
         (generation,),
     )
     yield from db.execute(
         f"SELECT 'thinned', category, first, last, compaction FROM thinned_{generation} ORDER BY category, last"
+    )
+    yield from db.execute(
+        "SELECT 'skipped', first, last, seq, observed_at, lower(hex(root)), compaction FROM skipped "
+        "WHERE generation = ? ORDER BY first",
+        (generation,),
     )
     yield from db.execute(
         "SELECT 'segment', id, category, first, last, events, composed, since "

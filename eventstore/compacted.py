@@ -28,9 +28,10 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What came of a compaction."""
+    """What came of a compaction: of each category, and how many syncs were dropped from the bookkeeping."""
 
     categories: tuple[Tally, ...]
+    syncs: int = 0
 
 
 class Compacted(msgspec.Struct, frozen=True):

@@ -100,6 +100,20 @@ class Evidence:
         )
         return [row[0] for row in rows]
 
+    def said_again(self, scope: int, *, since: int) -> bool | None:
+        """Whether a scope's first complete listing from an entry on repeats one before it; None: there is none."""
+        g = self._generation
+        listing = self._db.execute(
+            f"SELECT min(entry) FROM listing_{g} WHERE scope = ? AND complete = 1 AND entry >= ?", (scope, since)
+        ).fetchone()[0]
+        repeat = self._db.execute(
+            f"SELECT entry FROM repeat_{g} WHERE page = ? AND entry >= ? AND (mask >> ?) & 1 ORDER BY entry LIMIT 1",
+            (scope >> PAGE_BITS, since, scope & 63),
+        ).fetchone()
+        if repeat is None:
+            return None if listing is None else False
+        return listing is None or repeat[0] < listing
+
     def last_entry(self, scope: int, *, until: int) -> int:
         """The entry of a scope's last complete listing up to `until`, 0 for never."""
         complete = self._complete(scope, 0, until)

@@ -211,7 +211,7 @@ class EventLog:
         for speed: `state` does, and `verify`.
         """
         with self.reading() as generation:
-            source, name, number = names.find_category(self._db, generation, category)
+            source, name, number, _ = names.find_category(self._db, generation, category)
             position = find_position(self._db, generation, at)
             folded = replay.fold_category(self._db, generation, number, position.seq)
             confirmed = confirmation.Confirmations(self._evidence(generation), position.entry)

@@ -12,11 +12,12 @@ NEAR_KEYS: Final = 5  # keys that a message about an unknown one proposes
 
 
 class NumberedCategory(NamedTuple):
-    """A category with its number in one generation."""
+    """A category with its number in one generation, and the resource that yields it."""
 
     source: str
     name: str
     id: int
+    resource: str = ""
 
 
 def find_category(db: sqlite3.Connection, generation: int, address: str) -> NumberedCategory:

@@ -11,6 +11,7 @@ import msgspec
 from eventstore.canonical import parse
 from eventstore.errors import BeyondHead
 from eventstore.model import from_ms, to_ms
+from eventstore.skipped import find_skipped
 
 Instant: TypeAlias = datetime | int
 """An aware datetime, or a sequence number, which stands for the end of its sync."""
@@ -42,9 +43,17 @@ def find_position(db: sqlite3.Connection, generation: int, at: Instant | None) -
     else:
         entry = entry_of(db, generation, at)
         row = None if entry is None else db.execute(f"{_SELECT} AND id = ?", (generation, entry)).fetchone()
+        skipped = None if entry is None else find_skipped(db, "generation = ? AND last < ?", generation, entry)
+        if skipped is not None and skipped.seq >= at:  # the end of its sync is no more: never is too much told
+            return _before(db, generation, skipped.first)
         if row is None:
             head = find_position(db, generation, None).seq
             raise BeyondHead(f"the log has not reached @{at}: it ends at @{head}")
+    return Position(0, 0, None) if row is None else Position(row[0], row[1], from_ms(row[2]))
+
+
+def _before(db: sqlite3.Connection, generation: int, entry: int) -> Position:
+    row = db.execute(f"{_SELECT} AND id < ? ORDER BY id DESC LIMIT 1", (generation, entry)).fetchone()
     return Position(0, 0, None) if row is None else Position(row[0], row[1], from_ms(row[2]))
 
 

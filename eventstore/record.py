@@ -255,6 +255,13 @@ class Record:
         with self.snapshot():
             return compaction.thinned_since(self._db, self.log.generation, entry)
 
+    def syncs_dropped_since(self, entry: int) -> bool:
+        """Whether compaction dropped syncs since the chain ended with an entry: a list of them is stale then."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with self.snapshot():
+            return compaction.syncs_dropped_since(self._db, self.log.generation, entry)
+
     def close(self) -> None:
         """Close the file and let go of the lock."""
         self.archive.stop()

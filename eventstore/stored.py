@@ -23,3 +23,8 @@ class Stored(NamedTuple):
     hash: bytes
     body: bytes | None
     starts: int | None = None
+
+    @property
+    def place(self) -> tuple[int, str | None, str | None]:
+        """Where it saw its entity: the number of the scope, and the parent."""
+        return self.scope, self.parent_category, self.parent

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from eventstore import EventLog, Record
-from projector.projection import Projection
+from projector.projection import Projection, Shape
 from projector.store import Standing
 
 
@@ -61,6 +61,8 @@ def why_stale(standing: Standing | None, projection: Projection[Any], record: Re
 
 def _has_less_left(standing: Standing, projection: Projection[Any], record: Record) -> bool:
     """Whether compaction has thinned what the rows were made of: they are to be what is made of the rest."""
+    if projection.shape is Shape.SYNCS and record.syncs_dropped_since(standing.chain):
+        return True
     return any(
         each.first <= standing.cursor.seq and projection.concerns(*_halves(each.category))
         for each in record.thinned_since(standing.chain)

@@ -36,6 +36,7 @@ RETENTION: Final = (
     "tests/unit/test_compaction.py",
     "tests/unit/test_retention.py",
 )
+BOOKKEEPING: Final = ("tests/properties/test_bookkeeping.py", "tests/unit/test_bounded_bookkeeping.py")
 SYNCS: Final = (
     "tests/properties/test_absence.py",
     "tests/unit/test_asking.py",
@@ -590,11 +591,16 @@ BUGS: Final = (
         (
             Change(
                 "eventstore/retention/thinning.py",
-                "elif last.seq == known.last_thinned.get(last.entity):",
-                "elif False:",
+                "or last.seq == known.last_thinned.get(last.entity):",
+                "or False:",
             ),
         ),
         RETENTION,
+    ),
+    Bug(
+        "an entity that moved taken for one to which nothing happened, in thinning",
+        (Change("eventstore/retention/thinning.py", "if before.place != after.place or", "if"),),
+        (*RETENTION, *BOOKKEEPING),
     ),
     Bug(
         "a bucket thinned before all of it is past its horizon",
@@ -628,6 +634,51 @@ BUGS: Final = (
             ),
         ),
         ("tests/faults/test_killed_compactions.py",),
+    ),
+    Bug(
+        "a sync dropped for a later one that left more unconfirmed",
+        (
+            Change(
+                "eventstore/retention/bookkeeping.py",
+                "complete.at >= bucket.end or not complete.exceptions <= sync.exceptions:",
+                "complete.at >= bucket.end:",
+            ),
+        ),
+        BOOKKEEPING,
+    ),
+    Bug(
+        "a sync dropped for a later one that failed",
+        (
+            Change(
+                "eventstore/retention/bookkeeping.py",
+                "        if heard is Heard.NOTHING:\n            return self._asked",
+                "        if heard is not Heard.SOME:\n            return self._asked",
+            ),
+        ),
+        BOOKKEEPING,
+    ),
+    Bug(
+        "a sync dropped for one in the next bucket",
+        (
+            Change(
+                "eventstore/retention/bookkeeping.py",
+                "complete is None or complete.at >= bucket.end or not",
+                "complete is None or not",
+            ),
+            Change("eventstore/retention/bookkeeping.py", "self._asked.get(scope, bucket.end) < bucket.end", "True"),
+        ),
+        BOOKKEEPING,
+    ),
+    Bug(
+        "a sync dropped where something of its resource is kept whole",
+        (
+            Change(
+                "eventstore/compaction/bookkeeping.py",
+                "        if all(category.zones and",
+                "        if any(category.zones and",
+            ),
+        ),
+        BOOKKEEPING,
     ),
     Bug(
         "a cursor in the middle of what was thinned read on from",

@@ -24,7 +24,9 @@ def done(compacted: Compacted) -> str:
     tallies = [tally for report in compacted.reports for tally in report.categories]
     events = sum(tally.before.events - tally.after.events for tally in tallies)
     freed = sum(tally.before.bytes - tally.after.bytes for tally in tallies)
+    syncs = sum(report.syncs for report in compacted.reports)
     thinned = f"{counted(events, 'event')} thinned, " if events else ""
+    thinned += f"{counted(syncs, 'sync')} dropped, " if syncs else ""
     return f"{thinned}{sized(max(freed, 0))} of events saved, {counted(compacted.answers, 'answer')} packed"
 
 
@@ -46,8 +48,8 @@ def _line(tally: Tally) -> tuple[str, ...]:
 def preview(seen: Preview, format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
     """What would come of each category, and what could not be told apart any more."""
     if format_ is not Format.TABLE:
-        report = None if seen.report is None else seen.report.categories
-        yield from forms.one({"plan": None if seen.plan is None else _plan(seen.plan), "categories": report})
+        plan = None if seen.plan is None else _plan(seen.plan)
+        yield from forms.one({"plan": plan, **_came_of(seen.report)})
         return
     if seen.report is None or seen.plan is None:
         yield b"there is nothing to compact\n"
@@ -55,6 +57,8 @@ def preview(seen: Preview, format_: Format, paper: Paper = PLAIN) -> Iterator[by
     yield from reports([seen.report], format_, paper)
     for line in indistinguishable(seen.plan):
         yield f"{line}\n".encode()
+    if seen.report.syncs:
+        yield f"{counted(seen.report.syncs, 'sync')} dropped: later ones of their bucket say what they said\n".encode()
 
 
 def indistinguishable(plan: Plan) -> Iterator[str]:
@@ -77,13 +81,19 @@ def history(found: Sequence[Compaction], format_: Format, paper: Paper = PLAIN) 
     """All compactions, the oldest first."""
     if format_ is not Format.TABLE:
         return forms.rows(map(_compaction, found), format_)
-    return forms.table(("COMPACTION", "HEAD", "AT", "EVENTS", "AFTER", "SIZE", "AFTER"), map(_receipt, found), paper)
+    return forms.table(
+        ("COMPACTION", "HEAD", "AT", "EVENTS", "AFTER", "SIZE", "AFTER", "SYNCS DROPPED"), map(_receipt, found), paper
+    )
 
 
 def _compaction(compaction: Compaction) -> dict[str, Any]:
-    report = None if compaction.report is None else compaction.report.categories
     begun = {"id": compaction.id, "generation": compaction.generation, "plan": _plan(compaction.plan)}
-    return {**begun, "categories": report}
+    return {**begun, **_came_of(compaction.report)}
+
+
+def _came_of(report: Report | None) -> dict[str, Any]:
+    categories, syncs = (None, None) if report is None else (report.categories, report.syncs)
+    return {"categories": categories, "syncs": syncs}
 
 
 def _plan(plan: Plan) -> dict[str, Any]:
@@ -108,8 +118,8 @@ def _plan(plan: Plan) -> dict[str, Any]:
 def _receipt(compaction: Compaction) -> tuple[str, ...]:
     begun = str(compaction.id), f"@{compaction.plan.head}", stamp(from_ms(compaction.plan.now))
     if compaction.report is None:
-        return (*begun, "not ended", "", "", "")
+        return (*begun, "not ended", "", "", "", "")
     tallies = compaction.report.categories
     events = [sum(tally.before.events for tally in tallies), sum(tally.after.events for tally in tallies)]
     sizes = [sum(tally.before.bytes for tally in tallies), sum(tally.after.bytes for tally in tallies)]
-    return (*begun, *map(grouped, events), *map(sized, sizes))
+    return (*begun, *map(grouped, events), *map(sized, sizes), grouped(compaction.report.syncs))

@@ -155,12 +155,13 @@ def _open_slices(
 ) -> list[Scope]:
     """Slices that have begun and are not closed, or of which nothing complete was heard since they were."""
     complete = record.complete_asks(resource.address)
+    asked = {at: to_ms(at) for at in set(complete.values())}  # few, as each sync asks many
     found: list[Scope] = []
     for params in resource.combinations(parents):
         settled_after, (before, after) = slices.settled_after(params), _stored_around_start(params)
         for start in slices.windows(params, now):  # there may be 200 000: no object is made for a closed one
             asked_at = complete.get(f"{before}{start}{after}")
-            if asked_at is None or to_ms(asked_at) <= start + settled_after:
+            if asked_at is None or asked[asked_at] <= start + settled_after:
                 found.append(resource.scope({**params, START: str(start)}))
     return found
 

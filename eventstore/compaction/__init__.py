@@ -32,6 +32,7 @@ __all__ = [
     "planned",
     "repeated",
     "sum_up",
+    "syncs_dropped_since",
     "thinned_since",
     "vacuum",
     "without_loss",
@@ -45,7 +46,7 @@ def planned(db: sqlite3.Connection, generation: int, policy: Policy, keep_from: 
     head = find_position(db, generation, None)
     if head.observed_at is None:
         return None
-    rows = db.execute(f"SELECT source, name, id FROM category_{generation} ORDER BY id").fetchall()
+    rows = db.execute(f"SELECT source, name, id, resource FROM category_{generation} ORDER BY id").fetchall()
     held = None if keep_from is None else find_position(db, generation, keep_from)
     return plan(
         policy,
@@ -95,7 +96,7 @@ def repeated(db: sqlite3.Connection, before: int, generation: int) -> Plan | Non
         sealed_until = find_position(db, before, each.until).observed_at
         until = 0 if sealed_until is None else find_position(db, generation, sealed_until).seq
         if (each.source, each.name) in there:
-            categories.append(msgspec.structs.replace(each, until=until))
+            categories.append(msgspec.structs.replace(each, until=until, resource=""))  # syncs went for both
     head = find_position(db, generation, from_ms(last.now)).seq
     return msgspec.structs.replace(last, head=head, keep_from=None, answers_until=0, categories=tuple(categories))
 
@@ -134,6 +135,16 @@ def thinned_since(db: sqlite3.Connection, generation: int, entry: int) -> list[T
         (entry,),
     )
     return [ThinnedRange(*row) for row in rows]
+
+
+def syncs_dropped_since(db: sqlite3.Connection, generation: int, entry: int) -> bool:
+    """Whether compactions that have not ended by an entry of the chain dropped any sync."""
+    row = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM skipped k JOIN compaction p ON p.id = k.compaction "
+        "WHERE k.generation = ? AND (p.receipt IS NULL OR p.receipt > ?))",
+        (generation, entry),
+    ).fetchone()
+    return bool(row[0])
 
 
 def vacuum(db: sqlite3.Connection) -> None:

@@ -7,14 +7,14 @@ themselves. What was done is counted with each step, in the transaction that mak
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from eventstore import chain, generations, names, segments
 from eventstore.canonical import encode
 from eventstore.compacted import Held, Report, Tally
-from eventstore.compaction import sealing
+from eventstore.compaction import bookkeeping, sealing
 from eventstore.compaction.drafting import Draft, drafted, ended
 from eventstore.compaction.stretches import Stretch, Stretches
 from eventstore.compaction.writing import Transaction, compare, discard_unseen, keys_of, remove, show, write
@@ -30,6 +30,13 @@ class Point(msgspec.Struct, frozen=True):
 
     plan: Plan
     before: dict[str, Held]
+
+
+class _Counted(msgspec.Struct):
+    """What went so far: by category intervals and entities, and syncs of the bookkeeping."""
+
+    categories: dict[str, tuple[int, int]] = {}
+    syncs: int = 0
 
 
 class Work:
@@ -49,7 +56,7 @@ class Work:
 
     def idle(self, plan: Plan) -> bool:
         """Whether a plan leaves everything as it is."""
-        return not any(
+        return not bookkeeping.droppable(self._db, self._generation, plan) and not any(
             sealing.sealable(self._db, self._generation, category.id, planned.until)
             or (planned.zones and any(Stretches(self._db, self._generation, category.id, planned)))
             for category, planned in self._planned(plan)
@@ -82,6 +89,7 @@ class Work:
         for category, planned in self._planned(plan):
             if planned.zones:
                 self._thin(number, category, planned, resumed=resumed)
+        self._drop_syncs(number, bookkeeping.droppable(self._db, self._generation, plan), progress)
 
     def end(self, number: int, plan: Plan) -> Report:
         """Lay the receipt down."""
@@ -92,11 +100,11 @@ class Work:
                 planned.address,
                 point.before[planned.address],
                 self.held(category.id),
-                *counted.get(planned.address, (0, 0)),
+                *counted.categories.get(planned.address, (0, 0)),
             )
             for category, planned in self._planned(plan)
         )
-        report = Report(tallies)
+        report = Report(tallies, counted.syncs)
         with self._transaction():
             covers = chain.digest(chain.covered_lines(self._db, self._generation))
             receipt = generations.commit(self._db, "receipt", self._generation, None, b"")
@@ -145,6 +153,7 @@ class Work:
             for segment in stretch.replaced:
                 remove(db, generation, segment.id)
             self._note_spans(number, category, stretch)
+            self._sight(stretch)
             entries = {each.entry for each in set(stretch.before) ^ set(stretch.left)}
             entries |= self._forget(stretch)
             self._digest_again(entries)
@@ -169,6 +178,17 @@ class Work:
             self._db.execute(
                 f"INSERT OR REPLACE INTO {table} (category, first, last, compaction) VALUES (?, ?, ?, ?)",
                 (category, first, last, number),
+            )
+
+    def _sight(self, stretch: Stretch) -> None:
+        """Let confirmations outlive changes that came to nothing, where no complete listing of the scope is one."""
+        g = self._generation
+        for event in stretch.seen:
+            self._db.execute(
+                f"INSERT OR IGNORE INTO sighting_{g} (entity, entry, scope, parent_category, parent) "
+                "SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS "
+                f"(SELECT 1 FROM listing_{g} WHERE scope = ?3 AND complete = 1 AND entry = ?2)",
+                (event.entity, event.entry, *event.place),
             )
 
     def _forget(self, stretch: Stretch) -> set[int]:
@@ -198,6 +218,19 @@ class Work:
             last = self._db.execute("SELECT seq FROM entry WHERE id = ?", (entry,)).fetchone()
             yield entry, 0 if row is None else row[0], last[0]
 
+    def _drop_syncs(self, number: int, entries: Sequence[int], progress: Progress) -> None:
+        if entries:
+            progress.start(len(entries), "syncs")
+        for begin in range(0, len(entries), bookkeeping.TOGETHER):
+            together = entries[begin : begin + bookkeeping.TOGETHER]
+            with self._transaction():
+                for entry in together:
+                    bookkeeping.drop(self._db, self._generation, entry, number)
+                counted = self._counted(number)
+                counted.syncs += len(together)
+                self._keep_count(number, counted)
+            progress.advance(len(together))
+
     # -- what is counted
 
     def _planned(self, plan: Plan) -> Iterator[tuple[NumberedCategory, CategoryPlan]]:
@@ -208,14 +241,16 @@ class Work:
         row = self._db.execute("SELECT plan FROM compaction WHERE id = ?", (number,)).fetchone()
         return msgspec.json.decode(row[0], type=Point)
 
-    def _counted(self, number: int) -> dict[str, tuple[int, int]]:
-        """Intervals and entities that went so far, by category."""
+    def _counted(self, number: int) -> _Counted:
         row = self._db.execute("SELECT report FROM compaction WHERE id = ?", (number,)).fetchone()
-        return {} if row[0] is None else msgspec.json.decode(row[0], type=dict[str, tuple[int, int]])
+        return _Counted() if row[0] is None else msgspec.json.decode(row[0], type=_Counted)
 
     def _count(self, number: int, address: str, stretch: Stretch) -> None:
         counted = self._counted(number)
-        intervals, entities = counted.get(address, (0, 0))
-        counted[address] = intervals + stretch.intervals, entities + len(stretch.gone)
+        intervals, entities = counted.categories.get(address, (0, 0))
+        counted.categories[address] = intervals + stretch.intervals, entities + len(stretch.gone)
+        self._keep_count(number, counted)
+
+    def _keep_count(self, number: int, counted: _Counted) -> None:
         text = msgspec.json.encode(counted).decode()
         self._db.execute("UPDATE compaction SET report = ? WHERE id = ?", (text, number))

@@ -13,7 +13,7 @@ from eventstore import segments
 from eventstore.compaction.drafting import Standing, Start, begun, ended
 from eventstore.compaction.sealing import full
 from eventstore.retention import Bucket, CategoryPlan, Spacing, bucket_of
-from eventstore.retention.thinning import NOTHING, Known, Thinned, merged_spans, thin
+from eventstore.retention.thinning import NOTHING, Known, Stood, Thinned, merged_spans, thin
 from eventstore.segments import Head, SealedEntity, Segment
 from eventstore.stored import Stored
 
@@ -23,7 +23,7 @@ _FINE: Final = {Spacing.HOURLY, Spacing.DAILY}  # intervals of presence stay in 
 class Stretch(NamedTuple):
     """Segments that one is to take the place of: what it begins with, and what is left of their events.
 
-    `before` are those that there were; `intervals`, `spans` and `gone` are as `Thinned` has them.
+    `before` are those that there were; `intervals`, `spans`, `gone` and `seen` are as `Thinned` has them.
     """
 
     replaced: Sequence[Segment]
@@ -33,6 +33,7 @@ class Stretch(NamedTuple):
     spans: Sequence[tuple[int, int]]
     intervals: int
     gone: frozenset[int]
+    seen: Sequence[Stored]
 
 
 def known_of(db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan) -> Known:
@@ -74,7 +75,7 @@ class _Gathering(msgspec.Struct):
     """A stretch as it grows."""
 
     start: Start
-    documents: dict[int, bytes]
+    stood: dict[int, Stood]  # where the waiting ones begin
     moved: bool  # what it begins with is not what its first segment began with
     replaced: list[Segment]
     before: list[Stored]
@@ -83,6 +84,7 @@ class _Gathering(msgspec.Struct):
     spans: list[tuple[int, int]]
     intervals: int = 0
     gone: set[int] = set()
+    seen: list[Stored] = []
 
     def take(self, thinned: Thinned) -> None:
         """Thin what was waiting."""
@@ -91,6 +93,7 @@ class _Gathering(msgspec.Struct):
         self.spans += thinned.spans
         self.intervals += thinned.intervals
         self.gone |= thinned.gone
+        self.seen += thinned.seen
 
     @property
     def changes(self) -> bool:
@@ -175,8 +178,8 @@ class Stretches:
             moved = self.carried is not None and not _same(self.carried, start.standing)
             if self.carried is not None and moved:
                 start = Start(self.carried, start.since)
-            documents = {number: each.document for number, each in start.standing.items()}
-            gathering = _Gathering(start, documents, moved, [], [], [], [], [])
+            stood = {number: Stood(each.document, _place(each)) for number, each in start.standing.items()}
+            gathering = _Gathering(start, stood, moved, [], [], [], [], [])
         events = segments.events_of(self._db, self._generation, segment)
         gathering.replaced.append(segment)
         gathering.before += events
@@ -185,12 +188,12 @@ class Stretches:
 
     def _thin(self, gathering: _Gathering) -> Thinned:
         waiting = gathering.waiting
-        thinned = thin(waiting, gathering.documents, self._known)
-        for event, document in _ends(waiting, gathering.documents):
-            if document is None:
-                gathering.documents.pop(event, None)
+        thinned = thin(waiting, gathering.stood, self._known)
+        for entity, stood in _ends(waiting, gathering.stood):
+            if stood is None:
+                gathering.stood.pop(entity, None)
             else:
-                gathering.documents[event] = document
+                gathering.stood[entity] = stood
         return thinned
 
     def _share_a_bucket(self, events: Sequence[Stored], following: Segment) -> bool:
@@ -198,8 +201,13 @@ class Stretches:
         return bucket is not None and self._known.bucket(following.head.entries[0]) == bucket
 
 
-def _ends(events: Sequence[Stored], documents: Mapping[int, bytes]) -> Iterator[tuple[int, bytes | None]]:
-    """Each entity that has events, with the document that they leave, None where it is gone."""
+def _place(standing: Standing) -> tuple[int, str | None, str | None]:
+    place = standing.base.place
+    return place.scope, place.parent_category, place.parent
+
+
+def _ends(events: Sequence[Stored], before: Mapping[int, Stood]) -> Iterator[tuple[int, Stood | None]]:
+    """Each entity that has events, with how they leave it, None where it is gone."""
     by_entity: dict[int, list[Stored]] = {}
     for event in events:
         by_entity.setdefault(event.entity, []).append(event)
@@ -208,9 +216,9 @@ def _ends(events: Sequence[Stored], documents: Mapping[int, bytes]) -> Iterator[
             yield entity, None
         else:
             begun_at = max((place for place, event in enumerate(each) if event.kind == "appeared"), default=None)
-            document = documents.get(entity, b"null") if begun_at is None else each[begun_at].body or b""
+            document = before[entity].document if begun_at is None else each[begun_at].body or b""
             patches = [event.body or b"" for event in each[0 if begun_at is None else begun_at + 1 :]]
-            yield entity, segments.document_of(document, patches, each[-1].seq)
+            yield entity, Stood(segments.document_of(document, patches, each[-1].seq), each[-1].place)
 
 
 def _same(one: Mapping[int, Standing], other: Mapping[int, Standing]) -> bool:
@@ -233,4 +241,5 @@ def _finished(gathering: _Gathering) -> Stretch:
         merged_spans(gathering.spans),
         gathering.intervals,
         frozenset(gathering.gone),
+        gathering.seen,
     )

@@ -14,7 +14,7 @@ from eventstore.retention.policy import Policy, Spacing
 class CategoryPlan(msgspec.Struct, frozen=True):
     """What is to become of a category: events up to number `until` are sealed; of older ones `zones` say what is kept.
 
-    `pinned` are keys of entities that are not thinned.
+    `pinned` are keys of entities that are not thinned; `resource` is the one that yields the category.
     """
 
     source: str
@@ -22,11 +22,17 @@ class CategoryPlan(msgspec.Struct, frozen=True):
     until: int
     zones: tuple[Zone, ...]
     pinned: tuple[str, ...]
+    resource: str = ""
 
     @property
     def address(self) -> str:
         """`SOURCE.CATEGORY`."""
         return f"{self.source}.{self.name}"
+
+    @property
+    def asked(self) -> str:
+        """`SOURCE.RESOURCE`."""
+        return f"{self.source}.{self.resource}"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -61,7 +67,7 @@ def plan(
     """
     seq, now = head
     planned = []
-    for source, name, _ in categories:
+    for source, name, _, resource in categories:
         rule = policy.rule(source, name)
         thinned = zones(rule, now)
         if keep_from is not None:
@@ -69,6 +75,6 @@ def plan(
         until = seq_at(now - rule.seal_after)
         if thinned:
             until = max(until, seq_at(thinned[0].before - 1))  # what is thinned is sealed at once
-        planned.append(CategoryPlan(source, name, until, thinned, tuple(sorted(policy.pinned(source, name)))))
+        planned.append(CategoryPlan(source, name, until, thinned, tuple(sorted(policy.pinned(source, name))), resource))
     answers_until = now - policy.default.seal_after
     return Plan(policy.hash, seq, now, None if keep_from is None else keep_from[0], answers_until, tuple(planned))

@@ -3,7 +3,8 @@
 - Changes of an entity in one bucket that nothing else stands between become one, with the number, time and place of
   the last, which names the number of the first (R2).
 - One that comes to nothing goes, unless it is the last before what is kept whole: how things stand there, and since
-  when, must not depend on what was thinned (R1). It stays as an empty patch then, until a later compaction.
+  when, must not depend on what was thinned (R1). It stays as an empty patch then, until a later compaction. So does one
+  after which the entity stands elsewhere, in another scope or under another parent.
 - Intervals of presence stay, but for those that begin and end inside one bucket that is coarser than a day (R3).
 - Beyond all tiers an entity that is gone by then goes; of one that is not, its appearance and one change stay.
 """
@@ -42,18 +43,27 @@ class Known(msgspec.Struct, frozen=True):
     exempt: AbstractSet[int] = frozenset()
 
 
+class Stood(NamedTuple):
+    """How an entity stood: its document, and where it was seen."""
+
+    document: bytes
+    place: tuple[int, str | None, str | None]
+
+
 class Thinned(NamedTuple):
     """What is left of a stretch of events, in order.
 
     `spans` are those of which less is left than there was: from the first number, included, to the last, excluded, a
     reader may know what is no more. `intervals` counts the intervals of presence that went, `gone` names entities of
-    which nothing is left.
+    which nothing is left; `seen` are the last of changes that came to nothing, which confirm how things stood all the
+    same.
     """
 
     events: list[Stored]
     spans: list[tuple[int, int]]
     intervals: int
     gone: set[int]
+    seen: list[Stored]
 
 
 class _Entity(NamedTuple):
@@ -62,12 +72,20 @@ class _Entity(NamedTuple):
     events: list[Stored]
     spans: list[tuple[int, int]]
     intervals: int
+    seen: list[Stored]
 
 
-def thin(events: Sequence[Stored], standing: Mapping[int, bytes], known: Known) -> Thinned:
+class _State(NamedTuple):
+    """How an entity stands between two events. What the value shares with others is not to be changed."""
+
+    value: JSON
+    place: tuple[int, str | None, str | None] | None
+
+
+def thin(events: Sequence[Stored], standing: Mapping[int, Stood], known: Known) -> Thinned:
     """Thin events of one category, in order, that share no bucket with those before and after them.
 
-    `standing` has the documents that stood before them, by entity.
+    `standing` is how entities stood before them.
     """
     by_entity: dict[int, list[Stored]] = defaultdict(list)
     for event in events:
@@ -76,6 +94,7 @@ def thin(events: Sequence[Stored], standing: Mapping[int, bytes], known: Known) 
     spans: list[tuple[int, int]] = []
     intervals = 0
     gone: set[int] = set()
+    seen: list[Stored] = []
     for entity, each in by_entity.items():
         if entity in known.exempt:
             left += each
@@ -84,10 +103,11 @@ def thin(events: Sequence[Stored], standing: Mapping[int, bytes], known: Known) 
         left += thinned.events
         spans += thinned.spans
         intervals += thinned.intervals
+        seen += thinned.seen
         if not thinned.events and entity not in standing and each[-1].seq == known.last[entity]:
             gone.add(entity)
     left.sort(key=lambda event: event.seq)
-    return Thinned(left, merged_spans(spans), intervals, gone)
+    return Thinned(left, merged_spans(spans), intervals, gone, seen)
 
 
 def merged_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -101,9 +121,9 @@ def merged_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def _thin_entity(events: Sequence[Stored], document: bytes | None, known: Known) -> _Entity:
-    left = _Entity([], [], 0)
-    value: JSON = None if document is None else parse(document)
+def _thin_entity(events: Sequence[Stored], stood: Stood | None, known: Known) -> _Entity:
+    left = _Entity([], [], 0, [])
+    state = _State(None, None) if stood is None else _State(parse(stood.document), stood.place)
     for bucket, together in itertools.groupby(events, key=lambda event: known.bucket(event.entry)):
         each = list(together)
         kept, gone = each, 0
@@ -112,10 +132,10 @@ def _thin_entity(events: Sequence[Stored], document: bytes | None, known: Known)
         elif bucket is not None and bucket.spacing in _COARSE:
             kept, gone = _without_short(each, known)
         if bucket is not None:
-            kept = list(_composed(kept, value, known))
+            kept = list(_composed(kept, state, known, left.seen))
         if kept != each:
             left.spans.append((_starts(each[0]), each[-1].seq))
-        value = _after(each, value)
+        state = _after(each, state)
         left.events.extend(kept)
         left = left._replace(intervals=left.intervals + gone)
     return left
@@ -125,14 +145,15 @@ def _starts(event: Stored) -> int:
     return event.seq if event.starts is None else event.starts
 
 
-def _after(events: Sequence[Stored], value: JSON) -> JSON:
-    """The value after these events; what it shares with the one before is not to be changed."""
+def _after(events: Sequence[Stored], state: _State) -> _State:
+    """How the entity stands after these events."""
+    value = state.value
     for event in events:
         if event.kind == "appeared" and event.body is not None:
             value = parse(event.body)
         elif event.kind == "changed" and event.body is not None:
             value = apply_sharing(value, parse(event.body))
-    return value
+    return _State(value, events[-1].place if events else state.place)
 
 
 def _last_interval(events: list[Stored]) -> tuple[list[Stored], int]:
@@ -158,27 +179,31 @@ def _without_short(events: list[Stored], known: Known) -> tuple[list[Stored], in
     return kept, gone
 
 
-def _composed(events: Sequence[Stored], value: JSON, known: Known) -> Iterator[Stored]:
+def _composed(events: Sequence[Stored], state: _State, known: Known, seen: list[Stored]) -> Iterator[Stored]:
     for changed, together in itertools.groupby(events, key=lambda event: event.kind == "changed"):
         run = list(together)
         if changed:
-            yield from _one_of(run, value, known)
+            one = _one_of(run, state, known)
+            if one is None:
+                seen.append(run[-1])
+            else:
+                yield one
         else:
             yield from run
-        value = _after(run, value)
+        state = _after(run, state)
 
 
-def _one_of(run: list[Stored], before: JSON, known: Known) -> Iterator[Stored]:
-    """One change that comes to what these do; none where that is nothing."""
+def _one_of(run: list[Stored], before: _State, known: Known) -> Stored | None:
+    """One change that comes to what these do; None where that is nothing."""
     last = run[-1]
     if len(run) == 1 and last.body != NOTHING:
-        yield last
-        return
+        return last
     after = _after(run, before)
-    if encode(before) != encode(after):
-        yield _composite(run, encode(diff(before, after)))
-    elif last.seq == known.last_thinned.get(last.entity):
-        yield _composite(run, NOTHING)
+    if encode(before.value) != encode(after.value):
+        return _composite(run, encode(diff(before.value, after.value)))
+    if before.place != after.place or last.seq == known.last_thinned.get(last.entity):
+        return _composite(run, NOTHING)
+    return None
 
 
 def _composite(run: list[Stored], patch: bytes) -> Stored:

@@ -28,8 +28,16 @@ def sealed_history(db: Database) -> None:
             db.execute(statement)
 
 
+@record(name="0003_bounded_bookkeeping")
+def bounded_bookkeeping(db: Database) -> None:
+    """What is known of syncs that compaction dropped."""
+    for statement in schema.statements(schema.BOOKKEEPING):
+        db.execute(statement)
+
+
 def apply(connection: sqlite3.Connection) -> None:
     """Bring a record to the newest schema. Each migration is one transaction, together with the note that it ran."""
+    connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
     record.apply(Database(connection, execute_plugins=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from typing import Final
@@ -24,8 +23,7 @@ FROM scope s JOIN listing_{g} l ON l.scope = s.id AND l.complete = 1
 WHERE s.source = ? AND s.resource = ? GROUP BY s.id
 """
 _REPEATED: Final = """
-SELECT r.page, r.mask, n.sync FROM json_each(?) p CROSS JOIN repeat_{g} r ON r.page = p.value
-JOIN entry n ON n.id = r.entry
+SELECT r.page, r.mask, n.sync FROM repeat_{g} r JOIN entry n ON n.id = r.entry WHERE r.page BETWEEN ? AND ?
 """
 
 
@@ -65,8 +63,8 @@ def complete_asks(db: sqlite3.Connection, generation: int, attempts: Attempts, r
     rows = db.execute(_COMPLETE.format(g=generation), (source, name)).fetchall()
     found: dict[str, int] = {params: sync for params, _, _, sync in rows}
     names = {scope: params for params, scope, _, _ in rows}
-    pages = sorted({scope >> PAGE_BITS for scope in names})
-    for page, mask, sync in db.execute(_REPEATED.format(g=generation), (json.dumps(pages),)):
+    pages = min(names, default=0) >> PAGE_BITS, max(names, default=-1) >> PAGE_BITS
+    for page, mask, sync in db.execute(_REPEATED.format(g=generation), pages):
         for scope in unmasked(page, mask):
             if scope in names:
                 found[names[scope]] = max(sync, found[names[scope]])

@@ -9,6 +9,7 @@ from typing import Any
 from eventstore import chain, schema
 from eventstore.progress import Progress
 from eventstore.segments import Window
+from eventstore.skipped import among_skipped
 from eventstore.verification import naming
 from eventstore.verification.finding import Finding, digest_or_none
 
@@ -29,17 +30,26 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     entries = db.execute(_ENTRIES).fetchall()
     progress.start(len(entries), "roots")
     before = _Before(Window(db, current))
-    for expected, row in enumerate(entries, 1):
+    skipped = {first: (last, root) for first, last, root in db.execute("SELECT first, last, root FROM skipped")}
+    expected = 1
+    for row in entries:
+        if expected in skipped and row[0] != expected:
+            last, before.root = skipped[expected]
+            expected = last + 1
         if row[0] != expected:
-            yield from _gap(db, current, expected, entries)
+            there = len(entries) + sum(last - first + 1 for first, (last, _) in skipped.items())
+            yield from _gap(db, current, expected, there, entries)
             return
         yield from before.check(db, row, current)
+        expected += 1
         progress.advance()
 
 
-def _gap(db: sqlite3.Connection, current: int, missing: int, entries: Sequence[tuple[Any, ...]]) -> Iterator[Finding]:
+def _gap(
+    db: sqlite3.Connection, current: int, missing: int, there: int, entries: Sequence[tuple[Any, ...]]
+) -> Iterator[Finding]:
     # one entry less than there were leaves the others' numbers as they are; any other number has been altered
-    syncs = {row[3] for row in entries if not 0 < row[0] <= len(entries) + 1}
+    syncs = {row[3] for row in entries if not 0 < row[0] <= there + 1}
     syncs |= naming.of_missing(db, current, missing)
     for sync in sorted(syncs - {None}) or [None]:
         yield Finding("entry", sync, f"entry {missing} of the chain is missing")
@@ -120,8 +130,11 @@ def _generations(states: dict[int, str], current: int) -> Iterator[Finding]:
 def check_root(db: sqlite3.Connection, root: str) -> Iterator[Finding]:
     """Check that a root that was kept elsewhere is one of the chain's."""
     roots = {row[0].hex() for row in db.execute("SELECT root FROM entry")}
+    roots |= {row[0].hex() for row in db.execute("SELECT root FROM skipped")}
     if root.strip().lower() not in roots:
-        yield Finding("root", None, f"the chain never had the root {root}: this is another record, or it was altered")
+        went = among_skipped(db)
+        said = f"the chain {'does not have' if went else 'never had'} the root {root}"
+        yield Finding("root", None, f"{said}: this is another record, or it was altered{went}")
 
 
 def check_strays(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
@@ -167,8 +180,8 @@ def _events_without_gaps(db: sqlite3.Connection, generation: int) -> Iterator[Fi
     head = db.execute(
         "SELECT coalesce(max(seq), 0) FROM entry WHERE generation = ? AND kind = 'sync'", (generation,)
     ).fetchone()[0]
-    thinned = db.execute(f"SELECT EXISTS (SELECT 1 FROM thinned_{generation})").fetchone()[0]
-    if (last or 0) != head or (not thinned and (count or 0, first or 1) != (head, 1)):
+    thinned = db.execute(f"SELECT max(last) FROM thinned_{generation}").fetchone()[0]
+    if max(last or 0, thinned or 0) != head or (not thinned and (count or 0, first or 1) != (head, 1)):
         yield Finding("event", None, f"{count} events are numbered {first} to {last}; 1 to {head} were recorded")
 
 

@@ -64,11 +64,12 @@ def compact(data: Path) -> None:
 
 
 def all_there_is(data: Path) -> list[Any]:
-    """Where it ended: the log, its segments, and what was reported."""
+    """Where it ended: the log, its segments, its bookkeeping, and what was reported."""
     with Record.open(data) as record:
         assert verify(record, deep=True) == []
         segments = record._db.execute("SELECT category, first, last, events FROM segment_1 ORDER BY 1, 2").fetchall()
-        return [list(record.log.events()), segments, [each.report for each in record.compactions()]]
+        kept = [sync.id for sync in record.archive.syncs()], [entry.id for entry in record.log.entries()]
+        return [list(record.log.events()), segments, kept, [each.report for each in record.compactions()]]
 
 
 def instants() -> Iterator[int]:
@@ -115,6 +116,7 @@ def main(folder: Path, step: int) -> int:
     stood = newest(undisturbed), bucket_ends(undisturbed)
     compact(undisturbed)
     expected = all_there_is(undisturbed)
+    assert expected[-1][-1].syncs > 0
     assert (newest(undisturbed), bucket_ends(undisturbed)) == stood
     dice = random.Random(step)
     deaths = 0

@@ -122,3 +122,14 @@ def test_a_view_whose_rebuild_was_killed_goes_on_where_stale_ones_are_to_wait(vi
     assert views.run(stale=False)["thing_history"].rebuilt is None
     assert views.rows("thing_history")[-1]["v"] == 9
     assert views.run()["thing_history"].rebuilt is Why.ASKED
+
+
+def test_the_list_of_syncs_is_stale_once_some_were_dropped_and_a_rebuild_has_those_that_are_left(views: Views) -> None:
+    policy = parse_policy('[default]\nseal_after = "1d"\ntiers = [{ for = "2d", keep = "all" }]\nolder = "daily"\n')
+    (report,) = views.record.compact(policy, lossy=True, keep_from=reached(views)).reports
+    assert report.syncs > 0
+    assert stale(views)["syncs"] is Why.THINNED
+    views.run()
+    assert [row["id"] for row in views.tables()["syncs"]] == [sync.id for sync in views.record.archive.syncs()]
+    after = views.tables()
+    assert rebuilt(views) == after
