@@ -20,7 +20,7 @@ import pytest
 
 from collector import FilesHistory, GitHistory, History, import_history, rebuild_log, resolve
 from eventstore import Entity, Event, EventLog, Kind, Record, Status, verify
-from tests.commandline import ROOT, command, orlog, output
+from tests.commandline import ROOT, command, orlog, output, printed
 from tests.gitrepo import GitRepo
 from tests.model import text_of
 from tests.thorough import much
@@ -234,11 +234,11 @@ def through_the_command_line(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_command_line_lists_an_issue_for_each_and_prints_its_bytes(through_the_command_line: Path) -> None:
-    printed = json.loads(output("--data", through_the_command_line, "issues", "--format", "json"))
+    listed = json.loads(output("--data", through_the_command_line, "issues", "--format", "json"))
     expected = [(2 * number, code, key) for number, bad in enumerate(BAD.values(), 1) for code, key, _ in bad.issues]
-    assert [(issue["attempt"], issue["code"], issue["key"]) for issue in printed] == expected
+    assert [(issue["attempt"], issue["code"], issue["key"]) for issue in listed] == expected
     for number, bad in enumerate(BAD.values(), 1):
-        assert output("--data", through_the_command_line, "response", str(2 * number)) == bad.answer
+        assert printed("--data", through_the_command_line, "response", str(2 * number)) == bad.answer
 
 
 def test_the_command_line_goes_on_after_each(through_the_command_line: Path) -> None:
