@@ -30,14 +30,16 @@ from tests.commandline import ROOT
 from tests.faults.dying_views import WORKS, lay_history, served, whole
 from tests.faults.mounted import namespace
 from tests.laying import lay_documents
+from tests.thorough import much
 
-KILLS: Final = 20  # of each work: 100 in all
+KILLS: Final = much(8, 20)  # of each work: 100 in all
 
 
 # -- killed
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.parametrize("work", WORKS)
 def test_wherever_it_is_killed_views_are_old_or_new_and_the_next_run_ends_where_it_would_have_ended(
     tmp_path: Path, work: str
