@@ -476,7 +476,7 @@ def test_a_sync_that_was_killed_before_it_was_recorded_is_closed_as_partial_at_t
         assert verify(record, deep=True) == []
 
 
-@pytest.mark.parametrize("work, step", [("import", 3), ("rebuild", 3), ("sync", 1)])
+@pytest.mark.parametrize("work, step", [("import", 3), ("rebuild", 3), ("rebuild above the horizon", 5), ("sync", 1)])
 def test_wherever_it_dies_the_record_is_sound_and_the_next_run_ends_where_it_would_have_ended(
     tmp_path: Path, work: str, step: int
 ) -> None:
