@@ -34,12 +34,14 @@ class Rebuilt(msgspec.Struct, frozen=True):
 def rebuild_log(record: Record, *, now: datetime, progress: Progress | None = None) -> Rebuilt:
     """Fold the archive again, under the newest rules of each resource, and let the result take the log's place.
 
-    Up to the evidence horizon the old log is copied as it stands. What its last compaction sealed and thinned is sealed
-    and thinned again. Readers see the old log until the new one is whole. Killed, it leaves the old one, and starts
-    over. Raises errors of eventstore; nothing is lost then.
+    A compaction that was killed is ended first, for only its receipt says all that went. Up to the evidence horizon the
+    old log is copied as it stands. What its last compaction sealed and thinned is sealed and thinned again. Readers see
+    the old log until the new one is whole. Killed, it leaves the old one, and starts over. Raises errors of eventstore;
+    nothing is lost then.
     """
     progress = progress or Silent()
     recover(record)
+    record.end_compaction(progress)
     rules = {resource: record.archive.rules(resource) for resource in record.archive.resources()}
     newest = {resource: each for resource, each in rules.items() if each is not None}
     try:

@@ -208,6 +208,13 @@ class Record:
                 since = copy.evidence_since()
         return Preview(wanted, reports[-1] if reports else None, since)
 
+    def end_compaction(self, progress: Progress | None = None) -> None:
+        """End a compaction that was begun and killed, so that a receipt says all that went; else do nothing."""
+        from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
+
+        with sqlite.explained(self.path):
+            compaction.end_begun(compaction.Work(self._db, self.log.generation, self._step), progress or Silent())
+
     def copied_until(self) -> Position | None:
         """Up to which place a rebuilt log is copied from this one, for its evidence is gone; None where nothing is."""
         with self.snapshot():

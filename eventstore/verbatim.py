@@ -8,7 +8,7 @@ takes one number.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -42,6 +42,14 @@ _EVENT: Final = (
 )
 
 
+class _Place(NamedTuple):
+    """An entry, or a run of skipped ones, and the number that it gets."""
+
+    old: int
+    new: int
+    run: Skipped | None
+
+
 class _End(NamedTuple):
     """The last event of an entity so far, and whether it is sealed."""
 
@@ -52,7 +60,7 @@ class _End(NamedTuple):
 def copy_log(db: sqlite3.Connection, before: int, after: int, until: Position, transaction: Transaction) -> set[int]:
     """Copy generation `before` up to a place into the empty generation `after`; return the syncs that it took over."""
     with transaction():
-        entries = _copy_entries(db, before, after, until)
+        places = _number_entries(db, before, after, until)
         for table in _BY_ENTRY:
             _copy_rows(db, table, before, after)
         for table, columns in (("keyframe", "entity, seq, size, body"), ("catalogue", "category, seq, size, body")):
@@ -65,6 +73,7 @@ def copy_log(db: sqlite3.Connection, before: int, after: int, until: Position, t
             f"compaction FROM thinned_{before} WHERE first < ?1",
             (until.seq,),
         )
+    entries = {place.old: place.new for place in places if place.run is None}
     ends = {event.entity: _End(event, sealed=False) for event in _last_rows(db, after)}
     for segment in segments.listed(db, before, until=until.seq):
         with transaction():
@@ -74,12 +83,12 @@ def copy_log(db: sqlite3.Connection, before: int, after: int, until: Position, t
     with transaction():
         _copy_entities(db, before, after, ends.values())
         db.execute("DROP TABLE temp.moved")
-    _seal(db, after, transaction)
+    _seal(db, after, places, transaction)
     rows = db.execute("SELECT sync FROM entry WHERE generation = ? AND kind = 'sync'", (after,))
     return {row[0] for row in rows}
 
 
-def _copy_entries(db: sqlite3.Connection, before: int, after: int, until: Position) -> dict[int, int]:
+def _number_entries(db: sqlite3.Connection, before: int, after: int, until: Position) -> list[_Place]:
     """Give all entries up to a place, and runs of skipped ones, new numbers at the end of the chain."""
     db.execute("CREATE TEMP TABLE IF NOT EXISTS moved (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
     db.execute("DELETE FROM temp.moved")
@@ -90,26 +99,15 @@ def _copy_entries(db: sqlite3.Connection, before: int, after: int, until: Positi
         )
     ]
     runs = {run.first: run for run in skipped_runs(db, before)}  # all are older than what is folded again
-    moved: dict[int, int] = {}
-    for number, old in enumerate(sorted([*entries, *runs]), next_entry(db)):
-        if old in runs:
-            _copy_run(db, msgspec.structs.replace(runs[old], first=number, last=number, generation=after))
-            continue
-        moved[old] = number
-        db.execute(
-            f"INSERT INTO entry (id, generation, kind, {_ENTRY}, digest, root) "
-            f"SELECT ?, ?, 'sync', {_ENTRY}, x'', x'' FROM entry WHERE id = ?",
-            (number, after, old),
-        )
-    db.executemany("INSERT INTO temp.moved (old, new) VALUES (?, ?)", moved.items())
-    return moved
-
-
-def _copy_run(db: sqlite3.Connection, run: Skipped) -> None:
-    db.execute(
-        "INSERT INTO skipped (first, last, generation, seq, until, root, compaction) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        msgspec.structs.astuple(run),
-    )
+    places = [_Place(old, new, None) for new, old in enumerate(sorted([*entries, *runs]), next_entry(db))]
+    places = [
+        place._replace(run=msgspec.structs.replace(runs[place.old], first=place.new, last=place.new, generation=after))
+        if place.old in runs
+        else place
+        for place in places
+    ]
+    db.executemany("INSERT INTO temp.moved (old, new) VALUES (?, ?)", [place[:2] for place in places if not place.run])
+    return places
 
 
 def _copy_rows(db: sqlite3.Connection, table: str, before: int, after: int) -> None:
@@ -188,31 +186,46 @@ def _copy_entities(db: sqlite3.Connection, before: int, after: int, ends: Iterab
         f"UPDATE entity_{after} AS t SET parent_category = s.parent_category, parent = s.parent, scope = s.scope "
         f"FROM (SELECT entity, max(entry) AS entry, scope, parent_category, parent FROM sighting_{after} "
         f"GROUP BY entity) s WHERE s.entity = t.id AND t.hash IS NOT NULL AND s.entry > "
-        f"(SELECT id FROM entry WHERE generation = ? AND kind = 'sync' AND seq >= t.seq ORDER BY id LIMIT 1)",
-        (after,),
+        "(SELECT m.new FROM temp.moved m JOIN entry n ON n.id = m.old WHERE n.seq >= t.seq ORDER BY n.id LIMIT 1)"
     )
 
 
-def _seal(db: sqlite3.Connection, generation: int, transaction: Transaction) -> None:
-    """Give all entries their digests and roots, and runs of skipped ones the root before them."""
-    rows = db.execute(
-        "SELECT id, seq FROM entry WHERE generation = ?1 AND kind = 'sync' "
-        "UNION ALL SELECT first, NULL FROM skipped WHERE generation = ?1 ORDER BY 1",
-        (generation,),
-    ).fetchall()
+def _seal(db: sqlite3.Connection, generation: int, places: Sequence[_Place], transaction: Transaction) -> None:
+    """Write all entries with digests and roots, and runs of skipped ones with the root before them.
+
+    No entry is committed without these: whoever verifies the record meanwhile finds the chain whole.
+    """
     window = Window(db, generation)
     first = 0
     root = b""
-    for begin in range(0, len(rows), TOGETHER):
+    for begin in range(0, len(places), TOGETHER):
         with transaction():
-            for entry, seq in rows[begin : begin + TOGETHER]:
-                if seq is None:
+            for old, entry, run in places[begin : begin + TOGETHER]:
+                if run is not None:
                     root = root or _root_before(db, entry)
-                    db.execute("UPDATE skipped SET root = ? WHERE first = ?", (root, entry))
+                    _write_run(db, msgspec.structs.replace(run, root=root))
                     continue
+                seq = _write_entry(db, generation, old, entry)
                 sealed = window.between(first, seq) if first < seq else ()
                 root = seal(db, entry, chain.digest(chain.entry_lines(db, generation, entry, first, seq, sealed)))
                 first = seq
+
+
+def _write_run(db: sqlite3.Connection, run: Skipped) -> None:
+    db.execute(
+        "INSERT INTO skipped (first, last, generation, seq, until, root, compaction) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        msgspec.structs.astuple(run),
+    )
+
+
+def _write_entry(db: sqlite3.Connection, generation: int, old: int, number: int) -> int:
+    """Write an entry that says what an old one says, as yet without its root; return the number of its last event."""
+    db.execute(
+        f"INSERT INTO entry (id, generation, kind, {_ENTRY}, digest, root) "
+        f"SELECT ?, ?, 'sync', {_ENTRY}, x'', x'' FROM entry WHERE id = ?",
+        (number, generation, old),
+    )
+    return int(db.execute("SELECT seq FROM entry WHERE id = ?", (number,)).fetchone()[0])
 
 
 def _root_before(db: sqlite3.Connection, entry: int) -> bytes:

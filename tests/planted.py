@@ -631,7 +631,7 @@ BUGS: Final = (
         (
             Change(
                 "eventstore/compaction/__init__.py",
-                "        work.carry_out(number, left, progress, resumed=True)\n",
+                "    work.carry_out(number, left, progress, resumed=True)\n",
                 "",
             ),
         ),

@@ -28,6 +28,7 @@ __all__ = [
     "compact",
     "compactions",
     "days_due",
+    "end_begun",
     "lossy_before",
     "planned",
     "repeated",
@@ -64,17 +65,23 @@ def compact(work: Work, packing: Packing, wanted: Plan, progress: Progress, *, r
     need, and so cannot go, follows from how they are packed.
     """
     answers = sum(_packed(packing, wanted.answers_until, progress))
-    reports = []
-    begun = work.open()
-    if begun is not None:
-        number, left = begun
-        work.carry_out(number, left, progress, resumed=True)
-        reports.append(work.end(number, left))
+    left = end_begun(work, progress)
+    reports = [] if left is None else [left]
     if receipted or not work.idle(wanted):
         number = work.begin(wanted)
         work.carry_out(number, wanted, progress)
         reports.append(work.end(number, wanted))
     return Compacted(tuple(reports), answers)
+
+
+def end_begun(work: Work, progress: Progress) -> Report | None:
+    """Carry out what was begun and not ended, by the plan that it was begun with; None where nothing was."""
+    begun = work.open()
+    if begun is None:
+        return None
+    number, left = begun
+    work.carry_out(number, left, progress, resumed=True)
+    return work.end(number, left)
 
 
 def _packed(packing: Packing, until: int, progress: Progress) -> Iterator[int]:

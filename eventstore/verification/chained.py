@@ -29,7 +29,7 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     yield from _generations(states, current)
     entries = db.execute(_ENTRIES).fetchall()
     progress.start(len(entries), "roots")
-    before = _Before(Window(db, current))
+    before = _Before()
     skipped = {first: (last, root) for first, last, root in db.execute("SELECT first, last, root FROM skipped")}
     expected = 1
     for row in entries:
@@ -58,8 +58,8 @@ def _gap(
 class _Before:
     """What the entries so far leave for the next one: root, generation, last event and time."""
 
-    def __init__(self, sealed: Window) -> None:
-        self._sealed = sealed
+    def __init__(self) -> None:
+        self._sealed: dict[int, Window] = {}  # by generation: one that is being built may have segments too
         self.root = chain.FIRST_ROOT
         self.generation = 1
         self.seq = 0
@@ -112,7 +112,8 @@ class _Before:
         return None
 
     def _entry_lines(self, db: sqlite3.Connection, generation: int, entry: int, seq: int) -> Iterator[chain.Line]:
-        sealed = self._sealed.between(self.seq, seq) if self.seq < seq else ()
+        window = self._sealed.setdefault(generation, Window(db, generation))
+        sealed = window.between(self.seq, seq) if self.seq < seq else ()
         yield from chain.entry_lines(db, generation, entry, self.seq, seq, sealed)
 
 

@@ -27,7 +27,7 @@ def run(db: sqlite3.Connection, *, deep: bool, root: str | None, progress: Progr
         yield Finding("generation", None, str(error))
         return
     yield from chained.check_strays(db, generation)
-    yield from dropped.check(db)
+    yield from dropped.check(db, generation)
     if deep:
         yield from answers.check(db, progress)
         yield from folded.check(db, generation, progress)

@@ -13,17 +13,19 @@ from eventstore.compacted import Report
 from eventstore.verification.finding import Finding, digest_or_none
 
 _GONE: Final = "SELECT id FROM answer WHERE length(body) = 0 AND id NOT IN (SELECT answer FROM dropped) ORDER BY id"
+# a compaction without a receipt is the one that the next of this generation ends
 _STRAYS: Final = """
 SELECT count(*) FROM dropped
-WHERE compaction NOT IN (SELECT id FROM compaction) OR answer NOT IN (SELECT id FROM answer)
+WHERE compaction NOT IN (SELECT id FROM compaction WHERE receipt IS NOT NULL OR generation = ?)
+OR answer NOT IN (SELECT id FROM answer)
 """
 
 
-def check(db: sqlite3.Connection) -> Iterator[Finding]:
+def check(db: sqlite3.Connection, generation: int) -> Iterator[Finding]:
     """Check that what is gone was dropped, and that what each receipt says was dropped is what is noted."""
     for (number,) in db.execute(_GONE).fetchall():
         yield Finding("answer", None, f"answer {number}: its bytes are gone, and no compaction dropped them")
-    strays = db.execute(_STRAYS).fetchone()[0]
+    strays = db.execute(_STRAYS, (generation,)).fetchone()[0]
     if strays:
         yield Finding("dropped", None, f"{strays} notes of dropped answers lead nowhere")
     receipts = db.execute("SELECT id, report FROM compaction WHERE receipt IS NOT NULL ORDER BY id").fetchall()

@@ -22,12 +22,15 @@ from typing import Any, Final
 from unittest import mock
 
 from collector import Answer, Clock, FilesHistory, Resource, Source, import_history, rebuild_log, resolve, sync_source
-from eventstore import Record, sqlite, verify
+from eventstore import Record, answers, parse_policy, sqlite, verify
+from eventstore.compaction import answers as packing
 from projector import files
 
 START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 WRITES: Final = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "DROP", "COMMIT")
 RULES: Final = '[[resource]]\nname = "things"\ncategory = "thing"\nitems = ""\nkey = "{id}"\npath = "/things"\n'
+
+DROPPING: Final = '[default]\nkeep = "all"\nseal_after = "1h"\n[archive]\nfor = "1h"\n'
 
 
 class Things:
@@ -65,6 +68,17 @@ def rebuild(_: Path, data: Path) -> None:
         rebuild_log(record, now=START)
 
 
+def drop(folder: Path, data: Path) -> None:
+    """Import, then let the first answers go: each is stored by itself, so that nothing needs them."""
+    with mock.patch.object(answers, "FULL_COPY_EVERY", 1), mock.patch.object(packing, "PACKED_CHAIN", 1):
+        lay_down(folder, data)
+        with Record.open(data, write=True) as record:
+            record.compact(parse_policy(DROPPING), lossy=True)
+            until = record.copied_until()
+            assert until is not None
+            assert 0 < until.seq < record.log.position().seq
+
+
 def sync(folder: Path, data: Path) -> None:
     resource = things(folder)
     clock = Clock(START + timedelta(days=1))
@@ -75,6 +89,7 @@ def sync(folder: Path, data: Path) -> None:
 WORKS: Final[dict[str, tuple[list[Callable[[Path, Path], None]], Callable[[Path, Path], None]]]] = {
     "import": ([], lay_down),
     "rebuild": ([lay_down], rebuild),
+    "rebuild above the horizon": ([drop], rebuild),
     "sync": ([lay_down], sync),
 }
 

@@ -479,7 +479,10 @@ def test_a_sync_that_was_killed_before_it_was_recorded_is_closed_as_partial_at_t
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("work, step", [("import", much(9, 3)), ("rebuild", much(9, 3)), ("sync", much(3, 1))])
+@pytest.mark.parametrize(
+    "work, step",
+    [("import", much(9, 3)), ("rebuild", much(9, 3)), ("rebuild above the horizon", much(15, 5)), ("sync", much(3, 1))],
+)
 def test_wherever_it_dies_the_record_is_sound_and_the_next_run_ends_where_it_would_have_ended(
     tmp_path: Path, work: str, step: int
 ) -> None:

@@ -186,6 +186,14 @@ def test_damage_is_found_among_what_is_gone_on_purpose(record: Record, damage: s
     assert verify(record, deep=True)
 
 
+def test_what_a_compaction_dropped_that_can_never_end_is_found(record: Record) -> None:
+    drop(record)
+    record._db.execute("INSERT INTO compaction (id, generation, point, plan) VALUES (9, 7, 0, '{}')")
+    record._db.execute("INSERT INTO dropped (answer, compaction, bytes) VALUES (48, 9, 1)")
+    record._db.execute("UPDATE answer SET base = NULL, depth = 0, body = x'' WHERE id = 48")
+    assert "dropped" in [finding.where for finding in verify(record)]
+
+
 @given(st.data())
 def test_no_kept_answer_leans_on_one_that_went(data: st.DataObject) -> None:
     count = data.draw(st.integers(0, 12))

@@ -12,8 +12,8 @@ import pytest
 from collector import FilesHistory, Rebuilt, World, import_history, play, rebuild_log, resolve
 from eventstore import Record, parse_policy, verify
 from eventstore import answers as arriving
+from eventstore.compaction import Work, drafting, sealing
 from eventstore.compaction import answers as packing
-from eventstore.compaction import drafting, sealing
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -73,6 +73,28 @@ def test_under_the_same_rules_the_log_is_the_same(record: Record, policy: Any) -
         assert record.evidence_since() == since
     play(record, World(7, start=START + 20 * DAY, days=1, models=4), every=timedelta(hours=6))
     assert verify(record, deep=True) == []
+
+
+def test_a_compaction_that_was_killed_is_ended_first(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """R5: else no receipt would ever say what it had dropped, and nobody could prove that it did."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Work, "end", killed)
+        with pytest.raises(KeyboardInterrupt):
+            record.compact(THINNED, lossy=True)
+    before, since = told(record), record.evidence_since()
+    assert since is not None
+    assert rebuilt(record).same
+    assert told(record) == before
+    assert record.evidence_since() == since
+    first, second = record.compactions()
+    assert first.report is not None
+    assert first.report.dropped is not None
+    assert (first.generation, second.generation) == (1, 2)
+    assert record.compact(THINNED, lossy=True).reports == ()
 
 
 def test_where_nothing_went_nothing_is_copied(record: Record) -> None:
