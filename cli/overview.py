@@ -88,7 +88,8 @@ class Overview(msgspec.Struct, frozen=True):
     """What a record holds, and how it stands.
 
     `alerts`: what somebody should look into, the oldest first. `first` and `last` bound the log in time, `seq` is its
-    last event's number. `answers` counts different contents. `sizes` are in bytes.
+    last event's number. `answers` counts different contents. `sizes` are in bytes. `evidence_since` is the evidence
+    horizon: from then on all recorded answers are there; None: all are.
     """
 
     data: str
@@ -103,6 +104,7 @@ class Overview(msgspec.Struct, frozen=True):
     categories: tuple[CategoryLine, ...]
     resources: tuple[ResourceLine, ...]
     sizes: Sizes
+    evidence_since: datetime | None = None
 
 
 def watched(directory: Path) -> dict[str, timedelta | None]:
@@ -137,6 +139,7 @@ def overview(record: Record, watched: Watched, *, now: datetime) -> Overview:
             categories=category_lines(record.log.categories(), record.staleness()),
             resources=resource_lines(standings, watched, now=now),
             sizes=record.sizes(),
+            evidence_since=record.evidence_since(),
         )
 
 

@@ -10,9 +10,10 @@ Everything that is learned enters as a `Listing`, everything that is known leave
 from eventstore.archive import Archive
 from eventstore.canonical import JSON, Document, parse
 from eventstore.canonical import canonical as canonical_bytes
-from eventstore.compacted import Compacted, Compaction, Held, Preview, Report, Tally, ThinnedRange
+from eventstore.compacted import Compacted, Compaction, Dropped, Held, Preview, Report, Tally, ThinnedRange
 from eventstore.comparison import Changed, Comparison, RulesDiffer, compare
 from eventstore.errors import (
+    AnswerDropped,
     BadPolicy,
     BeyondHead,
     BrokenHistory,
@@ -85,6 +86,7 @@ __all__ = [
     "ABSENT",
     "JSON",
     "Alert",
+    "AnswerDropped",
     "Archive",
     "Asked",
     "Attempt",
@@ -108,6 +110,7 @@ __all__ = [
     "Disk",
     "DiskFull",
     "Document",
+    "Dropped",
     "Entity",
     "Entry",
     "Event",

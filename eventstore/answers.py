@@ -64,8 +64,16 @@ class Answers:
         digest = hashlib.sha256(body).digest()
         if digest in self._pending:
             return self._pending[digest].stored
-        row = self._db.execute("SELECT id, depth FROM answer WHERE hash = ?", (digest,)).fetchone()
-        return Stored(row[0], depth_of(row[1])) if row else self._store(digest, body, previous)
+        row = self._db.execute("SELECT id, depth, length(body) = 0 FROM answer WHERE hash = ?", (digest,)).fetchone()
+        if row is None:
+            return self._store(digest, body, previous)
+        return self._restore(row[0], body) if row[2] else Stored(row[0], depth_of(row[1]))
+
+    def _restore(self, number: int, body: bytes) -> Stored:
+        """Keep bytes again that were dropped: as a full copy, for others may lean on it."""
+        self._db.execute("UPDATE answer SET base = NULL, depth = 0, body = ? WHERE id = ?", (pack(body), number))
+        self._bodies[number] = body
+        return Stored(number, 0)
 
     def _store(self, digest: bytes, body: bytes, previous: Stored | None) -> Stored:
         number = self._next()

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from eventstore import chain, schema
+from eventstore import chain, evidence, schema
 from eventstore.answers import Answers
 from eventstore.attempts import Attempts, Came
 from eventstore.canonical import JSON, canonical, parse
@@ -201,11 +201,13 @@ class Archive:
     def answer(self, attempt: int) -> bytes:
         """The exact bytes that an attempt brought, or confirmed.
 
-        Raises `UnknownAttempt` where it brought none, `Damaged`.
+        Raises `UnknownAttempt` where it brought none, `AnswerDropped` where compaction dropped it, `Damaged`.
         """
         row, came = self._came(attempt)
         if came is None:
             raise UnknownAttempt(f"attempt {attempt} brought no answer: {row.error or 'no reason was kept'}")
+        if evidence.is_gone(self._db, came.answer):
+            raise evidence.why_gone(self._db, attempt, came.answer)
         return self._answers.body(came.answer)
 
     def status(self, attempt: int) -> int | None:
@@ -261,7 +263,8 @@ class Archive:
     def last_answers(self, resource: str, syncs: Iterable[int]) -> list[list[int]]:
         """Of each scope of a resource the attempts (pages) of the first of these syncs that all brought an answer.
 
-        By scope, in the order of their parameters; scopes that none of the syncs has an answer for are left out.
+        By scope, in the order of their parameters; scopes that none of the syncs has an answer for are left out. What
+        compaction dropped is no answer any more.
         """
         rows = self._db.execute(
             "SELECT id FROM scope s WHERE source = ? AND resource = ? "
@@ -278,10 +281,18 @@ class Archive:
                 if row.scope in wanted:
                     pages.setdefault(row.scope, []).append(row)
             for scope, came in pages.items():
-                if all(row.answered and row.error is None for row in came):
+                if all(row.answered and row.error is None for row in came) and self._all_there(sync, came):
                     found[scope] = [row.id for row in came]
                     wanted.discard(scope)
         return [attempts for attempts in found.values() if attempts]
+
+    def _all_there(self, sync: int, rows: Sequence[Row]) -> bool:
+        """Whether the bytes that attempts of a sync brought are all there still."""
+        if not evidence.anything_gone(self._db):
+            return True
+        block = self.attempt_rows.block(sync)
+        came = (self.attempt_rows.came(row.scope, block.page(row), row.id) for row in rows)
+        return not any(each is not None and evidence.is_gone(self._db, each.answer) for each in came)
 
     def same_answer(self, scope: Scope, one: int, other: int) -> bool:
         """Whether two attempts for a scope brought the same answer (their first page of it)."""

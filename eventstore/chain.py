@@ -155,8 +155,12 @@ def _as_row(db: sqlite3.Connection, generation: int, event: Stored) -> tuple[Any
 
 
 def generation_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
-    """What the entry of a generation commits to: its number and the rules that it was laid down under."""
+    """What the entry of a generation commits to: its number, the rules that it was laid down under, what was copied."""
     yield from db.execute("SELECT 'generation', id, made_at, syncs, rules FROM generation WHERE id = ?", (generation,))
+    yield from db.execute(
+        "SELECT 'copied', origin, copied FROM generation WHERE id = ? AND (origin NOT NULL OR copied NOT NULL)",
+        (generation,),
+    )
 
 
 def compaction_lines(db: sqlite3.Connection, entry: int) -> Iterator[Line]:
@@ -184,13 +188,22 @@ def covered_lines(db: sqlite3.Connection, generation: int) -> Iterator[Line]:
         f"SELECT 'thinned', category, first, last, compaction FROM thinned_{generation} ORDER BY category, last"
     )
     yield from db.execute(
-        "SELECT 'skipped', first, last, seq, observed_at, lower(hex(root)), compaction FROM skipped "
+        "SELECT 'skipped', first, last, seq, until, lower(hex(root)), compaction FROM skipped "
         "WHERE generation = ? ORDER BY first",
         (generation,),
     )
     yield from db.execute(
         "SELECT 'segment', id, category, first, last, events, composed, since "
         f"FROM segment_{generation} WHERE live = 1 AND composed <> 0 ORDER BY id"
+    )
+
+
+def dropped_lines(db: sqlite3.Connection, compaction: int) -> Iterator[Line]:
+    """The answers whose bytes a compaction dropped; its receipt has the digest of that."""
+    yield from db.execute(
+        "SELECT 'dropped', d.answer, lower(hex(a.hash)), a.size, d.bytes FROM dropped d "
+        "LEFT JOIN answer a ON a.id = d.answer WHERE d.compaction = ? ORDER BY d.answer",
+        (compaction,),
     )
 
 

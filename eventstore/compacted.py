@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from eventstore.retention import Plan
@@ -27,11 +29,23 @@ class Tally(msgspec.Struct, frozen=True):
     entities: int = 0
 
 
+class Dropped(msgspec.Struct, frozen=True):
+    """Answers whose bytes went: how many, the bytes that they took, and SHA-256 (hexadecimal) over which they are."""
+
+    answers: int
+    bytes: int
+    digest: str
+
+
 class Report(msgspec.Struct, frozen=True):
-    """What came of a compaction: of each category, and how many syncs were dropped from the bookkeeping."""
+    """What came of a compaction: of each category, and how many syncs were dropped from the bookkeeping.
+
+    `dropped` is None where the bytes of no answer went.
+    """
 
     categories: tuple[Tally, ...]
     syncs: int = 0
+    dropped: Dropped | None = None
 
 
 class Compacted(msgspec.Struct, frozen=True):
@@ -46,10 +60,14 @@ class Compacted(msgspec.Struct, frozen=True):
 
 
 class Preview(msgspec.Struct, frozen=True):
-    """What compacting would do: the plan, and what came of it in a copy, None where there was nothing to do."""
+    """What compacting would do: the plan, and what came of it in a copy, None where there was nothing to do.
+
+    `evidence_since` is the evidence horizon then; see `Record.evidence_since`.
+    """
 
     plan: Plan | None
     report: Report | None
+    evidence_since: datetime | None = None
 
 
 class Compaction(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@
     ├── UnknownEntity       the record never held that entity
     ├── UnknownSync         no such sync
     ├── UnknownAttempt      no such attempt, or it brought no answer
+    │   └── AnswerDropped   compaction dropped the answer's bytes, as retention.toml says
     ├── CategoryTaken       one category of a source belongs to one resource
     ├── Unreadable          text that is not JSON, or JSON that no document can hold
     ├── NotAPointer         text that is no JSON Pointer
@@ -110,6 +111,12 @@ class UnknownSync(EventStoreError):
 
 class UnknownAttempt(EventStoreError):
     hint = "`orlog log` and `orlog issues` name attempts and syncs"
+
+
+class AnswerDropped(UnknownAttempt):
+    """Compaction dropped the bytes of that answer, as the policy said."""
+
+    hint = "its hash and size, and what was read from it, are kept; `orlog compact --history` has the receipt"
 
 
 class CategoryTaken(EventStoreError):

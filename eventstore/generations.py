@@ -12,6 +12,7 @@ from eventstore.canonical import canonical
 from eventstore.errors import Damaged
 from eventstore.model import to_ms
 from eventstore.recorder import seal
+from eventstore.skipped import next_entry
 
 # of a superseded generation only the roots are kept: there is nothing left that could prove the rest
 _FORGOTTEN: Final = ", ".join(
@@ -34,16 +35,29 @@ def is_there(db: sqlite3.Connection, number: int) -> bool:
     return bool(db.execute(query, (number,)).fetchone()[0])
 
 
-def begin(db: sqlite3.Connection, rules: Mapping[str, str], *, made_at: datetime) -> int:
-    """Make the tables of the next generation, which nobody sees yet; what an earlier attempt left is cleared away."""
+def begin(
+    db: sqlite3.Connection, rules: Mapping[str, str], *, made_at: datetime, copied: datetime | None = None
+) -> int:
+    """Make the tables of the next generation, which nobody sees yet; what an earlier attempt left is cleared away.
+
+    `copied`: up to that instant it will say what the current one says.
+    """
     discard_unfinished(db)
     number = int(db.execute("SELECT max(id) + 1 FROM generation").fetchone()[0])
     for statement in schema.statements(schema.log_tables(number)):
         db.execute(statement)
     syncs = int(db.execute("SELECT coalesce(max(id), 0) FROM sync").fetchone()[0])
     db.execute(
-        "INSERT INTO generation (id, state, made_at, syncs, rules) VALUES (?, 'building', ?, ?, ?)",
-        (number, to_ms(made_at), syncs, canonical(dict(rules)).decode()),
+        "INSERT INTO generation (id, state, made_at, syncs, rules, origin, copied) "
+        "VALUES (?, 'building', ?, ?, ?, ?, ?)",
+        (
+            number,
+            to_ms(made_at),
+            syncs,
+            canonical(dict(rules)).decode(),
+            None if copied is None else current(db),
+            None if copied is None else to_ms(copied),
+        ),
     )
     commit(db, "generation", number, 0, chain.digest(chain.generation_lines(db, number)))
     return number
@@ -65,6 +79,7 @@ def discard_unfinished(db: sqlite3.Connection) -> None:
     for (number,) in db.execute("SELECT id FROM generation WHERE state = 'building'").fetchall():
         _drop(db, number)
         db.execute("DELETE FROM entry WHERE generation = ?", (number,))
+        db.execute("DELETE FROM skipped WHERE generation = ?", (number,))
         db.execute("DELETE FROM compaction WHERE generation = ?", (number,))
         db.execute("DELETE FROM generation WHERE id = ?", (number,))
 
@@ -82,7 +97,7 @@ def note_schema(db: sqlite3.Connection) -> None:
 
 def commit(db: sqlite3.Connection, kind: str, generation: int, seq: int | None, digest: bytes) -> int:
     """Add an entry to the chain that is no sync's; return its number. Needs a transaction."""
-    entry = int(db.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()[0])
+    entry = next_entry(db)
     db.execute(
         "INSERT INTO entry (id, generation, kind, seq, digest, root) VALUES (?, ?, ?, ?, x'', x'')",
         (entry, generation, kind, seq),

@@ -102,14 +102,17 @@ class EventLog:
             number = self._archive.find_scope(scope)
             return None if number is None else self._evidence(generation).last_listed_in(number)
 
-    def begin_generation(self, rules: Mapping[str, Rules], *, made_at: datetime) -> EventLog:
+    def begin_generation(
+        self, rules: Mapping[str, Rules], *, made_at: datetime, copied: datetime | None = None
+    ) -> EventLog:
         """Start the next generation, empty and seen by nobody; `rules` (by resource) are those it will be made under.
 
         Record every sync into it, in time order, in as many transactions as you like; then `adopt` it. One that was
-        left unfinished is discarded.
+        left unfinished is discarded. Where it is to say the same up to an instant (`copied`), `Record.copy_log` comes
+        first.
         """
         hashes = {resource: each.hash for resource, each in rules.items()}
-        number = generations.begin(self._db, hashes, made_at=made_at)
+        number = generations.begin(self._db, hashes, made_at=made_at, copied=copied)
         return EventLog(self._db, self._archive, self._path, generation=number)
 
     def adopt(self, finished: EventLog) -> None:

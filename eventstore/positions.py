@@ -88,15 +88,13 @@ SELECT max(max(
 )) FROM scope s WHERE s.source = ? AND s.resource = ?
 """
 _RULES: Final = """
-SELECT lower(hex(r.hash)), n.sync FROM entry n
+SELECT lower(hex(r.hash)), n.sync, n.observed_at FROM entry n
 JOIN sync_rules sr ON sr.sync = n.sync AND sr.resource = ? JOIN rules r ON r.id = sr.rules WHERE n.id = ?
 """
 
 
 def rules_at(db: sqlite3.Connection, generation: int, position: Position) -> dict[str, str]:
     """The hash of the rules by which each resource was last read up to a place in the log, by its address."""
-    syncs, text = db.execute("SELECT syncs, rules FROM generation WHERE id = ?", (generation,)).fetchone()
-    rebuilt = parse(text)
     found: dict[str, str] = {}
     resources = db.execute(f"SELECT DISTINCT source, resource FROM category_{generation} ORDER BY 1, 2").fetchall()
     for source, resource in resources:
@@ -105,5 +103,14 @@ def rules_at(db: sqlite3.Connection, generation: int, position: Position) -> dic
         address = f"{source}.{resource}"
         row = db.execute(_RULES, (address, entry)).fetchone()
         if row is not None:
-            found[address] = rebuilt.get(address, row[0]) if row[1] <= syncs else row[0]
+            found[address] = _governed(db, generation, address, *row)
     return found
+
+
+def _governed(db: sqlite3.Connection, generation: int, address: str, own: str, sync: int, at: int) -> str:
+    """By which rules a sync's answers were read: its own, or those of the rebuild that laid it down."""
+    query = "SELECT syncs, rules, origin, copied FROM generation WHERE id = ?"
+    syncs, rules, origin, copied = db.execute(query, (generation,)).fetchone()
+    while copied is not None and at <= copied:
+        syncs, rules, origin, copied = db.execute(query, (origin,)).fetchone()
+    return str(parse(rules).get(address, own)) if sync <= syncs else own

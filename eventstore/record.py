@@ -13,13 +13,14 @@ from typing import Final, Self
 
 import msgspec
 
-from eventstore import generations, schema, sqlite, survey
+from eventstore import evidence, generations, schema, sqlite, survey
 from eventstore.archive import Archive
 from eventstore.compacted import Compacted, Compaction, Preview, ThinnedRange
 from eventstore.errors import EventStoreError, NewerRecord, NoRecord, NotARecord, ReadOnlyRecord
 from eventstore.lock import WriterLock
 from eventstore.log import EventLog
 from eventstore.model import Scope, from_ms
+from eventstore.positions import Position
 from eventstore.progress import Progress, Silent
 from eventstore.retention import Plan, Policy
 
@@ -188,7 +189,7 @@ class Record:
     def preview(self, policy: Policy, *, keep_from: int | None = None) -> Preview:
         """Say what `compact` with `lossy` would do: in a copy, beside the record, so it takes as long and as much room.
 
-        Answers are not packed in it. Raises as `compact` does.
+        Answers are not packed in it, unless some may be dropped. Raises as `compact` does.
         """
         import tempfile  # noqa: PLC0415  # reading needs neither
 
@@ -200,9 +201,24 @@ class Record:
             with Record.open(folder, write=True) as copy:
                 copy._db.execute("PRAGMA synchronous = OFF")  # noqa: SLF001  # it goes anyway
                 wanted = compaction.planned(copy._db, copy.log.generation, policy, keep_from)  # noqa: SLF001
-                unpacked = msgspec.structs.replace(wanted, answers_until=0) if wanted is not None else None
+                unpacked = wanted
+                if wanted is not None and wanted.archive_until is None:
+                    unpacked = msgspec.structs.replace(wanted, answers_until=0)
                 reports = () if unpacked is None else copy._compacted(unpacked, Silent()).reports  # noqa: SLF001
-        return Preview(wanted, reports[-1] if reports else None)
+                since = copy.evidence_since()
+        return Preview(wanted, reports[-1] if reports else None, since)
+
+    def copied_until(self) -> Position | None:
+        """Up to which place a rebuilt log is copied from this one, for its evidence is gone; None where nothing is."""
+        with self.snapshot():
+            return evidence.copied_until(self._db, self.log.generation)
+
+    def copy_log(self, log: EventLog, until: Position) -> set[int]:
+        """Copy the log up to a place, word for word, into an empty one that is being built; return the syncs in it."""
+        from eventstore.verbatim import copy_log  # noqa: PLC0415  # reading needs none of it
+
+        with sqlite.explained(self.path):
+            return copy_log(self._db, self.log.generation, log.generation, until, self.transaction)
 
     def repeat_compaction(self, log: EventLog, progress: Progress | None = None) -> None:
         """Compact a log that is being built as the present one was compacted last: what went stays gone."""
@@ -212,7 +228,8 @@ class Record:
             wanted = compaction.repeated(self._db, self.log.generation, log.generation)
             if wanted is not None:
                 work = compaction.Work(self._db, log.generation, self._step)
-                compaction.compact(work, compaction.Packing(self._db, self._step), wanted, progress or Silent())
+                packing = compaction.Packing(self._db, self._step)
+                compaction.compact(work, packing, wanted, progress or Silent(), receipted=True)
 
     def _compacted(self, wanted: Plan, progress: Progress) -> Compacted:
         from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
@@ -247,6 +264,12 @@ class Record:
 
         with self.snapshot():
             return compaction.compactions(self._db)
+
+    def evidence_since(self) -> datetime | None:
+        """The evidence horizon: the first instant from which all recorded answers are there, None where none went."""
+        with self.snapshot():
+            since = evidence.horizon(self._db, self.log.generation)
+        return None if since is None else from_ms(since)
 
     def thinned_since(self, entry: int) -> list[ThinnedRange]:
         """Of which events less is left than when the chain ended with an entry: what was derived of them is stale."""

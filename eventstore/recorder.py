@@ -20,6 +20,7 @@ from eventstore.fold import Decision, Draft, Head, Seen, Sighting, decide
 from eventstore.heads import Heads, Known
 from eventstore.model import Issue, Kind, Listing, Recorded, Repeat, Result, Scope, Status, from_ms
 from eventstore.patch import diff
+from eventstore.skipped import next_entry
 
 REQUESTED_KEPT: Final = 10_000  # attempts whose time is remembered
 
@@ -107,7 +108,7 @@ class Recorder:
         if row is None or row[0] is None:
             raise EventStoreError(f"sync {sync} is not closed: it cannot be recorded yet")
         at = row[0] + self._archive.attempt_rows.shift(sync)
-        entry = self._db.execute("SELECT coalesce(max(id), 0) + 1 FROM entry").fetchone()[0]
+        entry = next_entry(self._db)
         head = self._db.execute(
             "SELECT seq, observed_at FROM entry WHERE generation = ? AND kind = 'sync' "
             "ORDER BY observed_at DESC LIMIT 1",

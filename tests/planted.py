@@ -301,7 +301,7 @@ BUGS: Final = (
     ),
     Bug(
         "rules of before a rebuild taken for those that it read by",
-        (Change("eventstore/positions.py", "if row[1] <= syncs else row[0]", "if row[1] < syncs else row[0]"),),
+        (Change("eventstore/positions.py", "if sync <= syncs else own", "if sync < syncs else own"),),
         READING,
     ),
     Bug(
@@ -620,8 +620,9 @@ BUGS: Final = (
         (
             Change(
                 "eventstore/compaction/sealing.py",
-                "        number = write(db, generation, draft)\n",
-                "        number = write(db, generation, draft)\n        _drop_rows(db, generation, draft)\n",
+                "        number = write(db, generation, draft, level=level)\n",
+                "        number = write(db, generation, draft, level=level)\n"
+                "        _drop_rows(db, generation, draft)\n",
             ),
         ),
         ("tests/faults/test_killed_compactions.py",),

@@ -6,10 +6,24 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from eventstore import Cause, Document, Item, Kind, Listing, Record, Request, Scope, from_ms, to_ms
+from eventstore import (
+    Cause,
+    Document,
+    EventLog,
+    Item,
+    Kind,
+    Listing,
+    Record,
+    Repeat,
+    Request,
+    Scope,
+    from_ms,
+    to_ms,
+)
 from tests.laying import RULES
 from tests.properties.histories import START
 
@@ -30,6 +44,9 @@ POLICIES: Final = tuple(
         'tiers = [{ for = "1h", keep = "all" }, { for = "30d", keep = "daily" }]\nolder = "yearly"',
     )
 )
+
+Answers = Mapping[Scope, Listing | None]
+"""What a sync was told by each scope that it asked; None: nothing came."""
 
 Shown = Mapping[str, int]
 """What a sync shows: by key, a number."""
@@ -69,6 +86,45 @@ def listing_of(step: Step, attempt: int) -> Listing:
         for key, number in step.shown.items()
     )
     return Listing(THINGS, CATEGORIES, attempt, complete=True, items=items)
+
+
+def lay_answers(record: Record, at: datetime, answers: Answers) -> int:
+    """Archive a sync and record it; return its number."""
+    with record.transaction():
+        rules = {f"{scope.source}.{scope.resource}": RULES for scope in answers}
+        sync = record.archive.open_sync(Cause.SYNC, opened_at=at, rules=rules)
+        for scope, answer in answers.items():
+            said = {"error": "timed out"} if answer is None else {"status": 200, "body": repr(answer).encode()}
+            record.archive.add(sync, [Request(scope, at, at, **said)])
+        record.archive.close_sync(sync, at=at)
+        record_again(record, record.log, sync, answers)
+    return sync
+
+
+def record_again(record: Record, log: EventLog, sync: int, answers: Answers) -> None:
+    """Record a sync as a collector does: where an answer says again what is settled, nobody reads it."""
+    read, repeats = [], []
+    for attempt in record.archive.attempts(sync):
+        answer = answers[attempt.scope]
+        if answer is None:
+            continue
+        listing = msgspec.structs.replace(answer, attempt=attempt.id)
+        settled = log.settled(attempt.scope, RULES)
+        if settled is not None and record.archive.same_answer(attempt.scope, attempt.id, settled):
+            repeats.append(Repeat(attempt.scope, attempt.id, lambda again=listing: again))  # type: ignore[misc]
+        else:
+            read.append(listing)
+    log.record(sync, read, repeats=repeats)
+
+
+def confirmed(record: Record, at: datetime) -> list[Any]:
+    """Of all that stood at an instant: what it was, and who confirmed that when."""
+    found = []
+    for category in record.log.categories():
+        for state in record.log.catalogue(category.address, at=at).values():
+            assert state == record.log.state(state.entity, at=at)
+            found.append((state.entity, state.parent, state.hash, state.confirmed_by, state.confirmed_at))
+    return found
 
 
 def documents(record: Record, category: str, at: datetime) -> dict[str, Any]:

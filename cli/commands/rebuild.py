@@ -24,7 +24,7 @@ def rebuild_log(format_: Format) -> None:
     """Fold the archive into a new log, in time order and under the present rules.
 
     Lays down what was only archived. The old log serves readers until the new one is complete. From the same archive
-    and rules comes the same log.
+    and rules comes the same log. Where compaction dropped answers or syncs, what came before is copied as it stands.
     """
     from cli.render import forms, work
     from collector import rebuild_log as rebuild_record

@@ -12,7 +12,7 @@ from cli.text import counted, grouped, sized, stamp
 from eventstore import Plan, Spacing, Zone, from_ms
 
 if TYPE_CHECKING:
-    from eventstore import Compacted, Compaction, Preview, Report, Tally
+    from eventstore import Compacted, Compaction, Dropped, Preview, Report, Tally
 
 _HEADER = ("CATEGORY", "EVENTS", "AFTER", "SIZE", "AFTER", "INTERVALS", "ENTITIES")
 
@@ -27,7 +27,13 @@ def done(compacted: Compacted) -> str:
     syncs = sum(report.syncs for report in compacted.reports)
     thinned = f"{counted(events, 'event')} thinned, " if events else ""
     thinned += f"{counted(syncs, 'sync')} dropped, " if syncs else ""
-    return f"{thinned}{sized(max(freed, 0))} of events saved, {counted(compacted.answers, 'answer')} packed"
+    gone = [report.dropped for report in compacted.reports if report.dropped is not None]
+    dropped = "".join(f", {_dropped(each)}" for each in gone)
+    return f"{thinned}{sized(max(freed, 0))} of events saved, {counted(compacted.answers, 'answer')} packed{dropped}"
+
+
+def _dropped(dropped: Dropped) -> str:
+    return f"the bytes of {counted(dropped.answers, 'answer')} dropped ({sized(dropped.bytes)})"
 
 
 def reports(found: Sequence[Report], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
@@ -49,16 +55,25 @@ def preview(seen: Preview, format_: Format, paper: Paper = PLAIN) -> Iterator[by
     """What would come of each category, and what could not be told apart any more."""
     if format_ is not Format.TABLE:
         plan = None if seen.plan is None else _plan(seen.plan)
-        yield from forms.one({"plan": plan, **_came_of(seen.report)})
+        yield from forms.one({"plan": plan, **_came_of(seen.report), "evidence_since": seen.evidence_since})
         return
     if seen.report is None or seen.plan is None:
         yield b"there is nothing to compact\n"
+        yield from _evidence(seen)
         return
     yield from reports([seen.report], format_, paper)
     for line in indistinguishable(seen.plan):
         yield f"{line}\n".encode()
     if seen.report.syncs:
         yield f"{counted(seen.report.syncs, 'sync')} dropped: later ones of their bucket say what they said\n".encode()
+    if seen.report.dropped is not None:
+        yield f"{_dropped(seen.report.dropped)}\n".encode()
+    yield from _evidence(seen)
+
+
+def _evidence(seen: Preview) -> Iterator[bytes]:
+    if seen.evidence_since is not None:
+        yield f"all recorded answers are there from {stamp(seen.evidence_since)} on\n".encode()
 
 
 def indistinguishable(plan: Plan) -> Iterator[str]:
@@ -92,8 +107,9 @@ def _compaction(compaction: Compaction) -> dict[str, Any]:
 
 
 def _came_of(report: Report | None) -> dict[str, Any]:
-    categories, syncs = (None, None) if report is None else (report.categories, report.syncs)
-    return {"categories": categories, "syncs": syncs}
+    if report is None:
+        return {"categories": None, "syncs": None, "dropped": None}
+    return {"categories": report.categories, "syncs": report.syncs, "dropped": report.dropped}
 
 
 def _plan(plan: Plan) -> dict[str, Any]:
@@ -103,6 +119,7 @@ def _plan(plan: Plan) -> dict[str, Any]:
         "head": plan.head,
         "now": from_ms(plan.now),
         "keep_from": plan.keep_from,
+        "archive_until": None if plan.archive_until is None else from_ms(plan.archive_until),
         "categories": [
             {
                 "category": each.address,

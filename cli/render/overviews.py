@@ -72,6 +72,8 @@ def _summary(seen: Overview) -> Iterator[tuple[str, str]]:
         yield "log", f"from {moment(seen.first)} to {moment(seen.last)} UTC"
         yield "events", f"{grouped(seen.seq)} (generation {seen.generation})"
     yield "syncs", _syncs(seen)
+    if seen.evidence_since is not None:
+        yield "evidence", f"all recorded answers are there from {moment(seen.evidence_since)} UTC on"
     if seen.issues:
         yield "issues", grouped(seen.issues)
 

@@ -44,9 +44,11 @@ def _archived(done: Imported) -> str:
 def rebuilt(done: Rebuilt) -> str:
     """What a rebuild did, in a line."""
     same = {None: "", True: ", the same log as before", False: ", another log than before"}[done.same]
+    copied = f", {grouped(done.copied)} of them copied: their evidence is gone" if done.copied else ""
+    left = f"; {counted(done.left, 'sync')} older than that stay archived only" if done.left else ""
     return (
-        f"rebuilt the log as generation {done.generation}: {counted(done.syncs, 'sync')}, "
-        f"{counted(done.events, 'event')}{same}"
+        f"rebuilt the log as generation {done.generation}: {counted(done.syncs, 'sync')}{copied}, "
+        f"{counted(done.events, 'event')}{same}{left}"
     )
 
 

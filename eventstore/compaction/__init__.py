@@ -57,19 +57,24 @@ def planned(db: sqlite3.Connection, generation: int, policy: Policy, keep_from: 
     )
 
 
-def compact(work: Work, packing: Packing, wanted: Plan, progress: Progress) -> Compacted:
-    """Carry out what was begun and not ended, then what is wanted; the same again changes nothing."""
+def compact(work: Work, packing: Packing, wanted: Plan, progress: Progress, *, receipted: bool = False) -> Compacted:
+    """Carry out what was begun and not ended, then what is wanted; the same again changes nothing.
+
+    There is a receipt where anything was done, or always (`receipted`). Answers are packed first: which bytes others
+    need, and so cannot go, follows from how they are packed.
+    """
+    answers = sum(_packed(packing, wanted.answers_until, progress))
     reports = []
     begun = work.open()
     if begun is not None:
         number, left = begun
         work.carry_out(number, left, progress, resumed=True)
         reports.append(work.end(number, left))
-    if not work.idle(wanted):
+    if receipted or not work.idle(wanted):
         number = work.begin(wanted)
         work.carry_out(number, wanted, progress)
         reports.append(work.end(number, wanted))
-    return Compacted(tuple(reports), sum(_packed(packing, wanted.answers_until, progress)))
+    return Compacted(tuple(reports), answers)
 
 
 def _packed(packing: Packing, until: int, progress: Progress) -> Iterator[int]:
@@ -98,13 +103,15 @@ def repeated(db: sqlite3.Connection, before: int, generation: int) -> Plan | Non
         if (each.source, each.name) in there:
             categories.append(msgspec.structs.replace(each, until=until, resource=""))  # syncs went for both
     head = find_position(db, generation, from_ms(last.now)).seq
-    return msgspec.structs.replace(last, head=head, keep_from=None, answers_until=0, categories=tuple(categories))
+    return msgspec.structs.replace(
+        last, head=head, keep_from=None, answers_until=0, archive_until=None, categories=tuple(categories)
+    )
 
 
 def without_loss(wanted: Plan) -> Plan:
-    """The same plan, but that nothing is thinned."""
+    """The same plan, but that nothing is thinned or dropped."""
     kept = tuple(msgspec.structs.replace(each, zones=()) for each in wanted.categories)
-    return msgspec.structs.replace(wanted, categories=kept)
+    return msgspec.structs.replace(wanted, categories=kept, archive_until=None)
 
 
 def compactions(db: sqlite3.Connection) -> list[Compaction]:
@@ -122,8 +129,9 @@ def compactions(db: sqlite3.Connection) -> list[Compaction]:
 
 
 def lossy_before(db: sqlite3.Connection) -> bool:
-    """Whether anything was ever thinned in this record: then somebody has said yes to that."""
-    return any(category.zones for each in compactions(db) for category in each.plan.categories)
+    """Whether anything was ever thinned or dropped in this record: then somebody has said yes to that."""
+    plans = [each.plan for each in compactions(db)]
+    return any(plan.archive_until is not None or any(each.zones for each in plan.categories) for plan in plans)
 
 
 def thinned_since(db: sqlite3.Connection, generation: int, entry: int) -> list[ThinnedRange]:

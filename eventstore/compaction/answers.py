@@ -19,13 +19,15 @@ TOGETHER: Final = 256  # answers in a transaction
 
 # answers that are not packed yet, of syncs that were over by then, with the attempt, scope and page that brought each
 _OLD: Final = """
-SELECT a.id, min(n.attempt), n.scope, n.page FROM answer a JOIN news n ON n.answer = a.id WHERE a.depth >= 0
+SELECT a.id, min(n.attempt), n.scope, n.page FROM answer a JOIN news n ON n.answer = a.id
+WHERE a.depth >= 0 AND length(a.body) > 0
 AND n.attempt < coalesce((SELECT min(first) FROM sync WHERE first IS NOT NULL AND (at IS NULL OR at > ?)), 1 << 62)
 GROUP BY a.id ORDER BY a.id
 """
 _BEFORE: Final = """
 SELECT n.answer, w.depth, w.size FROM news n JOIN answer w ON w.id = n.answer
-WHERE n.scope = ? AND n.page = ? AND n.attempt < ? AND n.answer < ? ORDER BY n.attempt DESC LIMIT 1
+WHERE n.scope = ? AND n.page = ? AND n.attempt < ? AND n.answer < ? AND length(w.body) > 0
+ORDER BY n.attempt DESC LIMIT 1
 """
 _LEANING: Final = """
 WITH RECURSIVE leaning (id, depth) AS (

@@ -50,8 +50,8 @@ def thinned_resources(plan: Plan) -> dict[str, list[CategoryPlan]]:
     }
 
 
-def droppable(db: sqlite3.Connection, generation: int, plan: Plan) -> list[int]:
-    """The entries whose syncs may go by a plan, in order."""
+def droppable(db: sqlite3.Connection, generation: int, plan: Plan) -> list[tuple[int, int]]:
+    """The entries whose syncs may go by a plan, in order, each with the end of its bucket (milliseconds)."""
     resources = thinned_resources(plan)
     if not resources:
         return []
@@ -59,9 +59,9 @@ def droppable(db: sqlite3.Connection, generation: int, plan: Plan) -> list[int]:
     return sorted(dispensable(_told(db, generation, resources, before), _SaidAgain(db, generation, before)))
 
 
-def drop(db: sqlite3.Connection, generation: int, entry: int, number: int) -> None:
-    """Let the sync of an entry go, by a compaction of that number. Needs a transaction."""
-    sync, seq, at, root = db.execute("SELECT sync, seq, observed_at, root FROM entry WHERE id = ?", (entry,)).fetchone()
+def drop(db: sqlite3.Connection, generation: int, entry: int, until: int, number: int) -> None:
+    """Let the sync of an entry, in a bucket that ends then, go by a compaction of that number. Needs a transaction."""
+    sync, seq, root = db.execute("SELECT sync, seq, root FROM entry WHERE id = ?", (entry,)).fetchone()
     for table in _DROPPED_WITH:
         db.execute(f"DELETE FROM {table}_{generation} WHERE entry = ?", (entry,))
     db.execute(
@@ -72,7 +72,7 @@ def drop(db: sqlite3.Connection, generation: int, entry: int, number: int) -> No
     db.execute("DELETE FROM sync_rules WHERE sync = ?", (sync,))
     db.execute("DELETE FROM sync WHERE id = ?", (sync,))
     db.execute("DELETE FROM entry WHERE id = ?", (entry,))
-    _skip(db, Skipped(entry, entry, generation, seq, at, root, number))
+    _skip(db, Skipped(entry, entry, generation, seq, until, root, number))
 
 
 class _SaidAgain:
@@ -168,7 +168,6 @@ def _skip(db: sqlite3.Connection, run: Skipped) -> None:
         run = msgspec.structs.replace(after, first=run.first, compaction=run.compaction)
     db.execute("DELETE FROM skipped WHERE first >= ? AND last <= ?", (run.first, run.last))
     db.execute(
-        "INSERT INTO skipped (first, last, generation, seq, observed_at, root, compaction) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO skipped (first, last, generation, seq, until, root, compaction) VALUES (?, ?, ?, ?, ?, ?, ?)",
         msgspec.structs.astuple(run),
     )

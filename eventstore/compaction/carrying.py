@@ -16,8 +16,10 @@ from eventstore.canonical import encode
 from eventstore.compacted import Held, Report, Tally
 from eventstore.compaction import bookkeeping, sealing
 from eventstore.compaction.drafting import Draft, drafted, ended
+from eventstore.compaction.dropping import Dropping
 from eventstore.compaction.stretches import Stretch, Stretches
 from eventstore.compaction.writing import Transaction, compare, discard_unseen, keys_of, remove, show, write
+from eventstore.compression import LEVEL_SEALED, LEVEL_THINNED
 from eventstore.names import NumberedCategory
 from eventstore.progress import Progress
 from eventstore.recorder import seal
@@ -46,6 +48,7 @@ class Work:
         self._db = db
         self._generation = generation
         self._transaction = transaction
+        self._dropping = Dropping(db, generation, transaction)
 
     def open(self) -> tuple[int, Plan] | None:
         """The compaction that was begun and has no receipt, None where there is none."""
@@ -56,6 +59,8 @@ class Work:
 
     def idle(self, plan: Plan) -> bool:
         """Whether a plan leaves everything as it is."""
+        if self._dropping.waiting(plan.archive_until):
+            return False
         return not bookkeeping.droppable(self._db, self._generation, plan) and not any(
             sealing.sealable(self._db, self._generation, category.id, planned.until)
             or (planned.zones and any(Stretches(self._db, self._generation, category.id, planned)))
@@ -84,12 +89,17 @@ class Work:
         for category, planned in self._planned(plan):
             left = sealing.sealable(self._db, self._generation, category.id, planned.until)
             progress.start(left, planned.address)
-            for went in sealing.steps(self._db, self._generation, category.id, planned.until, self._transaction):
+            level = LEVEL_THINNED if planned.zones else LEVEL_SEALED
+            steps = sealing.steps(
+                self._db, self._generation, category.id, planned.until, self._transaction, level=level
+            )
+            for went in steps:
                 progress.advance(went)
         for category, planned in self._planned(plan):
             if planned.zones:
                 self._thin(number, category, planned, resumed=resumed)
         self._drop_syncs(number, bookkeeping.droppable(self._db, self._generation, plan), progress)
+        self._dropping.drop(number, plan.archive_until, progress)
 
     def end(self, number: int, plan: Plan) -> Report:
         """Lay the receipt down."""
@@ -104,7 +114,7 @@ class Work:
             )
             for category, planned in self._planned(plan)
         )
-        report = Report(tallies, counted.syncs)
+        report = Report(tallies, counted.syncs, self._dropping.dropped(number))
         with self._transaction():
             covers = chain.digest(chain.covered_lines(self._db, self._generation))
             receipt = generations.commit(self._db, "receipt", self._generation, None, b"")
@@ -145,7 +155,7 @@ class Work:
         if stretch.left:
             draft = self._draft(category, stretch)
             with self._transaction():
-                written = write(db, generation, draft, composed=True)
+                written = write(db, generation, draft, composed=True, level=LEVEL_THINNED)
             compare(db, generation, written, draft, stretch.start)
         with self._transaction():
             if draft is not None:
@@ -181,13 +191,17 @@ class Work:
             )
 
     def _sight(self, stretch: Stretch) -> None:
-        """Let confirmations outlive changes that came to nothing, where no complete listing of the scope is one."""
+        """Let what changes that came to nothing say of where an entity was seen outlive them.
+
+        A complete listing of the scope says it too, unless the entity was seen elsewhere before.
+        """
         g = self._generation
         for event in stretch.seen:
             self._db.execute(
                 f"INSERT OR IGNORE INTO sighting_{g} (entity, entry, scope, parent_category, parent) "
                 "SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS "
-                f"(SELECT 1 FROM listing_{g} WHERE scope = ?3 AND complete = 1 AND entry = ?2)",
+                f"(SELECT 1 FROM listing_{g} WHERE scope = ?3 AND complete = 1 AND entry = ?2) "
+                f"OR EXISTS (SELECT 1 FROM sighting_{g} WHERE entity = ?1)",
                 (event.entity, event.entry, *event.place),
             )
 
@@ -218,14 +232,14 @@ class Work:
             last = self._db.execute("SELECT seq FROM entry WHERE id = ?", (entry,)).fetchone()
             yield entry, 0 if row is None else row[0], last[0]
 
-    def _drop_syncs(self, number: int, entries: Sequence[int], progress: Progress) -> None:
+    def _drop_syncs(self, number: int, entries: Sequence[tuple[int, int]], progress: Progress) -> None:
         if entries:
             progress.start(len(entries), "syncs")
         for begin in range(0, len(entries), bookkeeping.TOGETHER):
             together = entries[begin : begin + bookkeeping.TOGETHER]
             with self._transaction():
-                for entry in together:
-                    bookkeeping.drop(self._db, self._generation, entry, number)
+                for entry, until in together:
+                    bookkeeping.drop(self._db, self._generation, entry, until, number)
                 counted = self._counted(number)
                 counted.syncs += len(together)
                 self._keep_count(number, counted)

@@ -32,7 +32,9 @@ def sealable(db: sqlite3.Connection, generation: int, category: int, until: int)
     return int(db.execute(query, (category, until)).fetchone()[0])
 
 
-def seal_next(db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction) -> int:
+def seal_next(
+    db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction, level: int
+) -> int:
     """Seal the oldest rows of a category, up to a number, as one segment; how many events went, 0 for none left.
 
     `until` is the end of an entry. The category's last segment is made anew with them where it is not full. Raises
@@ -50,7 +52,7 @@ def seal_next(db: sqlite3.Connection, generation: int, category: int, until: int
         return 0
     draft = drafted(category, start, [*again, *rows], keys_of(db, generation, rows, again))
     with transaction():
-        number = write(db, generation, draft)
+        number = write(db, generation, draft, level=level)
     compare(db, generation, number, draft, start)
     with transaction():
         show(db, generation, number, draft)
@@ -91,8 +93,8 @@ def _drop_rows(db: sqlite3.Connection, generation: int, draft: Draft) -> None:
 
 
 def steps(
-    db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction
+    db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction, *, level: int
 ) -> Iterator[int]:
-    """Seal all rows of a category up to a number; gives how many events went with each segment."""
-    while went := seal_next(db, generation, category, until, transaction):
+    """Seal all rows of a category up to a number, compressed so hard; gives how many events went with each segment."""
+    while went := seal_next(db, generation, category, until, transaction, level):
         yield went

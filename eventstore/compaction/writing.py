@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from eventstore import segments
 from eventstore.canonical import encode
 from eventstore.compaction.drafting import Draft, Start
+from eventstore.compression import LEVEL_SEALED
 from eventstore.errors import Damaged
 from eventstore.segments import Head
 from eventstore.stored import Stored
@@ -31,8 +32,10 @@ def keys_of(db: sqlite3.Connection, generation: int, *events: list[Stored]) -> d
     return dict(db.execute(query, (numbers,)).fetchall())
 
 
-def write(db: sqlite3.Connection, generation: int, draft: Draft, *, composed: bool = False) -> int:
-    """Write a segment that nobody sees yet; return its number. Needs a transaction."""
+def write(
+    db: sqlite3.Connection, generation: int, draft: Draft, *, composed: bool = False, level: int = LEVEL_SEALED
+) -> int:
+    """Write a segment that nobody sees yet, compressed so hard; return its number. Needs a transaction."""
     head = Head.of(draft.events)
     cursor = db.execute(
         f"INSERT INTO segment_{generation} (category, first, last, events, live, composed, since, size, body) "
@@ -43,7 +46,7 @@ def write(db: sqlite3.Connection, generation: int, draft: Draft, *, composed: bo
     for run in draft.blocks():
         db.execute(
             f"INSERT INTO block_{generation} (segment, key, size, body) VALUES (?, ?, ?, ?)",
-            (number, run[0].key, *segments.packed(run, head)),
+            (number, run[0].key, *segments.packed(run, head, level)),
         )
     return number
 

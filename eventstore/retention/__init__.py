@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventstore.retention.buckets import DAY, Bucket, Zone, bucket_of, floor_day, zones
+from eventstore.retention.dropping import Kept, droppable
 from eventstore.retention.files import make, policy_in, shipped
 from eventstore.retention.plan import CategoryPlan, Plan, plan
 from eventstore.retention.policy import Policy, Rule, Spacing, Summary, Tier, parse
@@ -11,6 +12,7 @@ __all__ = [
     "DAY",
     "Bucket",
     "CategoryPlan",
+    "Kept",
     "Plan",
     "Policy",
     "Rule",
@@ -19,6 +21,7 @@ __all__ = [
     "Tier",
     "Zone",
     "bucket_of",
+    "droppable",
     "floor_day",
     "make",
     "parse",

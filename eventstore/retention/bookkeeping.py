@@ -60,8 +60,8 @@ def bucket_of_sync(at: int, categories: Sequence[CategoryPlan]) -> Bucket | None
     return min(found, key=lambda bucket: bucket.end - bucket.begin) if found and len(found) == len(buckets) else None
 
 
-def dispensable(told: Iterable[Told], said_again: Callable[[int], bool | None]) -> Iterator[int]:
-    """Entries of the chain that may go, of syncs that are told from the newest to the oldest.
+def dispensable(told: Iterable[Told], said_again: Callable[[int], bool | None]) -> Iterator[tuple[int, int]]:
+    """Entries of the chain that may go, and when their buckets end, of syncs that are told from the newest on.
 
     `said_again` tells of a scope whether its first complete listing after all of these says what was said before
     (None: there is none).
@@ -71,7 +71,7 @@ def dispensable(told: Iterable[Told], said_again: Callable[[int], bool | None]) 
         if sync.needed or sync.bucket is None or not later.replaces(sync, sync.bucket):
             later.keep(sync)
         else:
-            yield sync.entry
+            yield sync.entry, sync.bucket.end
 
 
 class _Later:

@@ -38,7 +38,8 @@ class CategoryPlan(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True):
     """What a compaction does: by the policy of a hash, with the head at event `head`, at `now` (milliseconds).
 
-    What came after event `keep_from` is not thinned. Answers of syncs that were over at `answers_until` are packed.
+    What came after event `keep_from` is not thinned. Answers of syncs that were over at `answers_until` are packed;
+    the bytes of those that were replaced by `archive_until` may go, None: of none.
     """
 
     policy: str
@@ -47,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True):
     keep_from: int | None
     answers_until: int
     categories: tuple[CategoryPlan, ...]
+    archive_until: int | None = None
 
 
 def _held_back(zone: Zone, time: int) -> Zone:
@@ -77,4 +79,6 @@ def plan(
             until = max(until, seq_at(thinned[0].before - 1))  # what is thinned is sealed at once
         planned.append(CategoryPlan(source, name, until, thinned, tuple(sorted(policy.pinned(source, name))), resource))
     answers_until = now - policy.default.seal_after
-    return Plan(policy.hash, seq, now, None if keep_from is None else keep_from[0], answers_until, tuple(planned))
+    held = None if keep_from is None else keep_from[0]
+    archive_until = None if policy.answers_for is None else now - policy.answers_for
+    return Plan(policy.hash, seq, now, held, answers_until, tuple(planned), archive_until)

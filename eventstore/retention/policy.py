@@ -62,12 +62,16 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """A whole policy. `hash` is SHA-256 of its text, in hexadecimal."""
+    """A whole policy. `hash` is SHA-256 of its text, in hexadecimal.
+
+    `answers_for` is the age in milliseconds up to which the bytes of answers are kept, None: for good.
+    """
 
     text: str
     default: Rule
     categories: Mapping[str, Rule]
     pins: frozenset[tuple[str, str]]
+    answers_for: int | None = None
 
     @property
     def hash(self) -> str:
@@ -104,7 +108,8 @@ class _RuleTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _ArchiveTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    keep: Literal["all"] = "all"
+    keep: Literal["all"] | None = None
+    age: str | None = msgspec.field(name="for", default=None)
 
 
 class _PinTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -130,7 +135,16 @@ def parse(text: str) -> Policy:
         _rule(file.default, "default", seal_after),
         {name: _category(table, f"category.{name}", seal_after) for name, table in file.category.items()},
         frozenset(_pin(said, f"pin.entities[{place}]") for place, said in enumerate(file.pin.entities)),
+        _answers_for(file.archive),
     )
+
+
+def _answers_for(table: _ArchiveTable) -> int | None:
+    if table.age is None:
+        return None
+    if table.keep is not None:
+        raise BadPolicy("archive.keep: say either that or for")
+    return _age(table.age, "archive.for")
 
 
 def _placed(error: Exception, where: str) -> BadPolicy:

@@ -1,6 +1,7 @@
 """The tables of `record.db`. Migrations are in `migrations`, imported only when there is something to migrate.
 
-Archive (shared by all generations): `rules`, `scope`, `sync`, `sync_rules`, `attempt`, `news`, `asked`, `answer`.
+Archive (shared by all generations): `rules`, `scope`, `sync`, `sync_rules`, `attempt`, `news`, `asked`, `answer`,
+`dropped`.
 Chain: `generation`, `entry`, `compaction`, `skipped`.
 Log (one set of tables for each generation, named with its number): see `log_tables`.
 Columns of a primary key come first: SQLite 3.40's integrity check misreads other WITHOUT ROWID tables.
@@ -133,16 +134,26 @@ CREATE INDEX answer_loose ON answer (base) WHERE depth >= 0;
 ALTER TABLE entry ADD COLUMN again BLOB /* digest of what it commits to, since compaction thinned that */;
 """
 
-BOOKKEEPING: Final = """
+# of an answer that was dropped the body is empty: not even a frame of nothing
+DROPPED: Final = """
 CREATE TABLE skipped ( -- runs of entries whose syncs compaction dropped: the chain goes on behind them
     first INTEGER PRIMARY KEY,
     last INTEGER NOT NULL,
     generation INTEGER NOT NULL,
-    seq INTEGER NOT NULL, -- these three are the last one's
-    observed_at INTEGER NOT NULL,
-    root BLOB NOT NULL,
+    seq INTEGER NOT NULL, -- the last one's
+    until INTEGER NOT NULL, -- the end of its bucket
+    root BLOB NOT NULL, -- the last one's
     compaction INTEGER NOT NULL -- that made the run as long as it is
 ) STRICT;
+CREATE TABLE dropped ( -- answers whose bytes compaction dropped; they may have come again since
+    answer INTEGER NOT NULL,
+    compaction INTEGER NOT NULL,
+    bytes INTEGER NOT NULL, -- that the body took
+    PRIMARY KEY (answer, compaction)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE generation ADD COLUMN origin INTEGER /* the one that its older part was copied from, word for word */;
+ALTER TABLE generation ADD COLUMN copied INTEGER /* up to which instant */;
+CREATE INDEX answer_gone ON answer (id) WHERE length(body) = 0;
 """
 
 LOG_TABLES: Final = (

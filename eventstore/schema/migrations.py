@@ -28,10 +28,10 @@ def sealed_history(db: Database) -> None:
             db.execute(statement)
 
 
-@record(name="0003_bounded_bookkeeping")
-def bounded_bookkeeping(db: Database) -> None:
-    """What is known of syncs that compaction dropped."""
-    for statement in schema.statements(schema.BOOKKEEPING):
+@record(name="0003_dropped_evidence")
+def dropped_evidence(db: Database) -> None:
+    """Which syncs and which bytes of answers compaction dropped."""
+    for statement in schema.statements(schema.DROPPED):
         db.execute(statement)
 
 

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from eventstore.canonical import JSON, NOTHING_DIGEST, encode, parse
-from eventstore.compression import LEVEL_SEALED, pack, unpack
+from eventstore.compression import pack, unpack
 from eventstore.errors import BrokenHistory, Damaged, PatchError, Unreadable
 from eventstore.patch import apply_in_place
 from eventstore.segments.head import Head, differences
@@ -239,15 +239,15 @@ def document_of(document: bytes, patches: Sequence[bytes], seq: int) -> bytes:
     return encode(folded(document, patches, seq)) if patches else document
 
 
-def packed(entities: Sequence[Sealing], head: Head) -> tuple[int, bytes]:
-    """The size of a block of these entities, and the block."""
+def packed(entities: Sequence[Sealing], head: Head, level: int) -> tuple[int, bytes]:
+    """The size of a block of these entities, and the block, compressed so hard."""
     places: dict[Place, int] = {}
     index = _Index([], [_packed(each, head, places) for each in entities])
     index.places = list(places)
     encoded = msgspec.msgpack.encode(index)
     bodies = (part for each in entities for part in _parts(each))
     body = b"".join((len(encoded).to_bytes(_LENGTH_BYTES, "little"), encoded, *bodies))
-    return len(body), pack(body, level=LEVEL_SEALED)
+    return len(body), pack(body, level=level)
 
 
 def _packed(sealing: Sealing, head: Head, places: dict[Place, int]) -> _Packed:

@@ -33,7 +33,7 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     skipped = {first: (last, root) for first, last, root in db.execute("SELECT first, last, root FROM skipped")}
     expected = 1
     for row in entries:
-        if expected in skipped and row[0] != expected:
+        while expected in skipped and row[0] != expected:
             last, before.root = skipped[expected]
             expected = last + 1
         if row[0] != expected:

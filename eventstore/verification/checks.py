@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from eventstore import generations
 from eventstore.errors import Damaged
 from eventstore.progress import Progress
-from eventstore.verification import answers, chained, folded, journal
+from eventstore.verification import answers, chained, dropped, folded, journal
 from eventstore.verification.finding import Finding
 
 
@@ -27,6 +27,7 @@ def run(db: sqlite3.Connection, *, deep: bool, root: str | None, progress: Progr
         yield Finding("generation", None, str(error))
         return
     yield from chained.check_strays(db, generation)
+    yield from dropped.check(db)
     if deep:
         yield from answers.check(db, progress)
         yield from folded.check(db, generation, progress)

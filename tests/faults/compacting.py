@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from eventstore import Record, from_ms, parse_policy, verify
-from eventstore.compaction import drafting, sealing
+from eventstore import Record, answers, from_ms, parse_policy, verify
+from eventstore.compaction import drafting, dropping, sealing
 from tests.faults.dying import dies
 from tests.properties.histories import START
 from tests.retaining import CATEGORIES, HOUR, Step, documents, lay
@@ -34,6 +34,8 @@ seal_after = "5h"
 tiers = [{ for = "10h", keep = "all" }, { for = "60h", keep = "daily" }]
 older = "delete"
 summarise = { every = "1d", fields = ["/half"] }
+[archive]
+for = "30h"
 """
 KEPT_WHOLE: Final = 6 * HOUR  # milliseconds before the head: inside it nothing may ever differ
 _WAL_HEADER: Final = 32  # https://www.sqlite.org/fileformat2.html#the_write_ahead_log
@@ -69,7 +71,11 @@ def all_there_is(data: Path) -> list[Any]:
         assert verify(record, deep=True) == []
         segments = record._db.execute("SELECT category, first, last, events FROM segment_1 ORDER BY 1, 2").fetchall()
         kept = [sync.id for sync in record.archive.syncs()], [entry.id for entry in record.log.entries()]
-        return [list(record.log.events()), segments, kept, [each.report for each in record.compactions()]]
+        gone = record._db.execute("SELECT answer, compaction, bytes FROM dropped ORDER BY 1, 2").fetchall()
+        assert gone
+        horizon = record.evidence_since()
+        reports = [each.report for each in record.compactions()]
+        return [list(record.log.events()), segments, kept, gone, horizon, reports]
 
 
 def instants() -> Iterator[int]:
@@ -110,6 +116,8 @@ def main(folder: Path, step: int) -> int:
     sealing.SEGMENT_EVENTS = 16  # type: ignore[misc]
     sealing.EVENTS_EACH = 1  # type: ignore[misc]
     drafting.BLOCK_BYTES = 200  # type: ignore[misc]
+    dropping.TOGETHER = 5  # type: ignore[misc]
+    answers.FULL_COPY_EVERY = 4  # type: ignore[misc]
     prepare(folder / "before")
     undisturbed, data = folder / "undisturbed", folder / "data"
     shutil.copytree(folder / "before", undisturbed)

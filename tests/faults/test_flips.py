@@ -22,6 +22,7 @@ from eventstore import (
     Record,
     Request,
     Scope,
+    answers,
     parse_policy,
     verify,
 )
@@ -94,6 +95,8 @@ seal_after = "56d"
 tiers = [{ for = "57d", keep = "all" }]
 older = "daily"
 seal_after = "54d"
+[archive]
+for = "56d"
 """
 
 
@@ -161,6 +164,7 @@ _SYNC_OF: Final = {
     "scope": "SELECT sync FROM asked WHERE scope = :id",
     "sync": "SELECT :id",
     "sync_rules": "SELECT :sync",
+    "dropped": _NONE,
     "news": _OF_ATTEMPT.format(attempt=":attempt"),
     "asked": "SELECT :sync",
     "answer": _OF_ATTEMPT.format(attempt="(SELECT min(attempt) FROM news WHERE answer = :id)"),
@@ -195,7 +199,9 @@ def _table(db: sqlite3.Connection, name: str) -> Table:
 @pytest.fixture(scope="module")
 def specimen(tmp_path_factory: pytest.TempPathFactory) -> Specimen:
     folder = tmp_path_factory.mktemp("flips")
-    make(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(answers, "FULL_COPY_EVERY", 8)  # for some answers to be needed by no other
+        make(folder)
     return Specimen(folder / "data")
 
 

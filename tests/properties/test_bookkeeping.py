@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventstore import Cause, Listing, Record, Repeat, Request, Scope, from_ms, parse_policy, verify
+from eventstore import from_ms, parse_policy, verify
 from tests.laying import RULES, new_record
 from tests.properties.histories import PLACES, POOL, START, listings
-from tests.retaining import ends, head_of, kept
+from tests.retaining import Answers, confirmed, ends, head_of, kept, lay_answers, record_again
 
 few = settings(max_examples=settings().max_examples // 4)
 
@@ -24,15 +23,14 @@ POLICIES: Final = (
 )
 TICK: Final = timedelta(milliseconds=1)
 
-Answers = dict[Scope, Listing | None]
-
 
 @st.composite
 def long_histories(draw: st.DrawFn) -> list[tuple[datetime, Answers]]:
     """Syncs of one or two scopes, of which most say again what was said; some fail, some can be read in part."""
     places = draw(st.lists(st.sampled_from(PLACES), unique=True, min_size=1, max_size=2))
     said = [draw(listings(place, POOL)) for place in places]
-    at, history = START, []
+    at = START
+    history: list[tuple[datetime, Answers]] = []
     for _ in range(draw(st.integers(1, 24))):
         at += draw(st.sampled_from((1, 60_000, 1_200_000, 3_600_000, 18_000_000)))
         for number, place in enumerate(places):
@@ -42,37 +40,6 @@ def long_histories(draw: st.DrawFn) -> list[tuple[datetime, Answers]]:
     return history
 
 
-def lay(record: Record, at: datetime, answers: Answers) -> None:
-    """Lay a sync down as a collector does: where an answer says again what is settled, nobody reads it."""
-    with record.transaction():
-        rules = {f"{scope.source}.{scope.resource}": RULES for scope in answers}
-        sync = record.archive.open_sync(Cause.SYNC, opened_at=at, rules=rules)
-        read, repeats = [], []
-        for scope, answer in answers.items():
-            if answer is None:
-                record.archive.add(sync, [Request(scope, at, at, error="timed out")])
-                continue
-            (attempt,) = record.archive.add(sync, [Request(scope, at, at, 200, repr(answer).encode())])
-            listing = msgspec.structs.replace(answer, attempt=attempt)
-            settled = record.log.settled(scope, RULES)
-            if settled is not None and record.archive.same_answer(scope, attempt, settled):
-                repeats.append(Repeat(scope, attempt, lambda again=listing: again))  # type: ignore[misc]
-            else:
-                read.append(listing)
-        record.archive.close_sync(sync, at=at)
-        record.log.record(sync, read, repeats=repeats)
-
-
-def confirmed(record: Record, at: datetime) -> list[Any]:
-    """Of all that stood at an instant: what it was, and who confirmed that when."""
-    found = []
-    for category in record.log.categories():
-        for state in record.log.catalogue(category.address, at=at).values():
-            assert state == record.log.state(state.entity, at=at)
-            found.append((state.entity, state.parent, state.hash, state.confirmed_by, state.confirmed_at))
-    return found
-
-
 @few
 @given(long_histories(), st.sampled_from(POLICIES))
 def test_r8_who_confirmed_what_is_known_in_all_tiers_and_at_the_end_of_every_kept_bucket(
@@ -80,7 +47,7 @@ def test_r8_who_confirmed_what_is_known_in_all_tiers_and_at_the_end_of_every_kep
 ) -> None:
     with new_record() as record:
         for step in history:
-            lay(record, *step)
+            lay_answers(record, *step)
         zones = kept(tomllib.loads(text)["default"], head_of(record))
         moments = [each.observed_at for each in record.log.entries() if each.observed_at is not None]
         instants = {*ends(moments, zones), head_of(record)}
@@ -89,4 +56,39 @@ def test_r8_who_confirmed_what_is_known_in_all_tiers_and_at_the_end_of_every_kep
         dropped = sum(report.syncs for report in record.compact(parse_policy(text), lossy=True).reports)
         assert len(list(record.archive.syncs())) == len(history) - dropped
         assert {at: confirmed(record, at) for at in instants} == before
+        assert verify(record, deep=True) == []
+
+
+@few
+@given(long_histories(), st.sampled_from(POLICIES), st.sampled_from(("1h", "9h", "50h")))
+def test_a_log_is_built_again_word_for_word_up_to_where_its_evidence_is_gone(
+    history: list[tuple[datetime, Answers]], text: str, kept_for: str
+) -> None:
+    """L6, R1: what was said before stays, and what follows from answers that are there follows again."""
+    with new_record() as record:
+        syncs = {lay_answers(record, *step): step[1] for step in history}
+        record.compact(parse_policy(f'{text}[archive]\nfor = "{kept_for}"\n'), lossy=True)
+        events = list(record.log.events())
+        moments = [each.observed_at for each in record.log.entries() if each.observed_at is not None]
+        told = [confirmed(record, at) for at in moments]
+        states = [record.log.position(seq) for seq in range(1, record.log.position().seq + 1)]
+        since = record.evidence_since()
+        until = record.copied_until()
+        rules = {f"{place.scope.source}.{place.scope.resource}": RULES for place in PLACES}
+        with record.transaction():
+            copied_at = None if until is None else until.observed_at
+            log = record.log.begin_generation(rules, made_at=head_of(record), copied=copied_at)
+        copied = set() if until is None else record.copy_log(log, until)
+        with record.transaction():
+            for sync in record.archive.syncs():
+                if sync.id not in copied:
+                    record_again(record, log, sync.id, syncs[sync.id])
+        record.repeat_compaction(log)
+        with record.transaction():
+            record.log.adopt(log)
+        assert list(record.log.events()) == events
+        assert [confirmed(record, at) for at in moments] == told
+        again = [record.log.position(seq) for seq in range(1, record.log.position().seq + 1)]
+        assert [(each.seq, each.observed_at) for each in again] == [(each.seq, each.observed_at) for each in states]
+        assert record.evidence_since() == since
         assert verify(record, deep=True) == []

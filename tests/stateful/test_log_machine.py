@@ -117,7 +117,7 @@ class LogMachine(RuleBasedStateMachine):
         g = self.record.log.generation
         for category in range(1, 1 + len(self.record.log.categories())):
             if data.draw(st.booleans()):
-                assert all(sealing.steps(self.record._db, g, category, until, self.record.transaction))
+                assert all(sealing.steps(self.record._db, g, category, until, self.record.transaction, level=1))
         self.record.log.forget()
 
     @rule()

@@ -178,7 +178,7 @@ class Witness:
         columns = "id, category, first, last, events, composed, since"
         composed = self._all(f"SELECT {columns} FROM segment_{g} WHERE composed = 1 AND live = 1 ORDER BY id")
         lines: list[Line] = [("again", entry, digested.hex()) for entry, digested in again]
-        columns = "first, last, seq, observed_at, root, compaction"
+        columns = "first, last, seq, until, root, compaction"
         skipped = self._all(f"SELECT {columns} FROM skipped WHERE generation = ? ORDER BY first", g)
         lines += [*(("thinned", *each) for each in spans)]
         lines += [("skipped", *each, root.hex(), compaction) for *each, root, compaction in skipped]
@@ -187,6 +187,8 @@ class Witness:
     def _generation(self, _: int, generation: int, __: int) -> Iterator[Line]:
         columns = "'generation', id, made_at, syncs, rules"
         yield from self._all(f"SELECT {columns} FROM generation WHERE id = ?", generation)
+        copied = "SELECT 'copied', origin, copied FROM generation WHERE id = ? AND copied IS NOT NULL"
+        yield from self._all(copied, generation)
 
     def _sync(self, entry: int, generation: int, _: int) -> Iterator[Line]:
         ((number, observed_at, seq, *counts),) = self._all(
