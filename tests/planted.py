@@ -35,6 +35,7 @@ RETENTION: Final = (
     "tests/properties/test_retention.py",
     "tests/unit/test_compaction.py",
     "tests/unit/test_retention.py",
+    "tests/stateful/test_thinning_machine.py",
 )
 BOOKKEEPING: Final = ("tests/properties/test_bookkeeping.py", "tests/unit/test_bounded_bookkeeping.py")
 SYNCS: Final = (

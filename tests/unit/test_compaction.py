@@ -64,6 +64,16 @@ def test_once_it_was_said_it_holds(record: Record) -> None:
     assert len(list(record.log.events())) < left + 60
 
 
+def test_what_came_and_went_within_a_day_is_not_forgotten_where_days_are_kept() -> None:
+    """R3: intervals of presence are kept."""
+    with new_record() as record:
+        for number, there in ((5, "a"), (6, "ab"), (8, "a"), (200, "a")):
+            lay_documents(record, number, {key: {"n": number} for key in there})
+        record.compact(parse_policy(POLICY), lossy=True)
+        assert [event.kind for event in record.log.events("model", "b")] == [Kind.APPEARED, Kind.DISAPPEARED]
+        assert len(seqs(record, "a")) == 3
+
+
 def test_a_pinned_entity_is_not_thinned(record: Record) -> None:
     before = seqs(record, "a"), seqs(record, "b")
     record.compact(parse_policy(f'{POLICY}[pin]\nentities = ["model a"]\n'), lossy=True)
