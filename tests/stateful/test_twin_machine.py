@@ -25,7 +25,7 @@ POLICIES: Final = (
 TICK: Final = timedelta(milliseconds=1)
 
 
-class Thinned(RuleBasedStateMachine):
+class Twins(RuleBasedStateMachine):
     """R1, R2, R8, L6, P18: two records of the same history; of one less and less is left."""
 
     def __init__(self) -> None:
@@ -119,5 +119,5 @@ class Thinned(RuleBasedStateMachine):
             each.__exit__(None, None, None)
 
 
-TestThinned: Any = Thinned.TestCase
-TestThinned.settings = settings(max_examples=max(settings().max_examples // 8, 1), stateful_step_count=25)
+TestTwins: Any = Twins.TestCase
+TestTwins.settings = settings(max_examples=max(settings().max_examples // 8, 1), stateful_step_count=25)
