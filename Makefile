@@ -19,7 +19,7 @@ PYTHON ?= $(shell for each in python3.13 python3.12 python3.11 python3 python; d
 $(shell [ "$$(cat $(VENV)/.locked 2>/dev/null)" = "$(CURDIR)" ] && $(VENV)/bin/python -c '' 2>/dev/null \
 	|| rm -f $(VENV)/.locked)
 
-.PHONY: help setup demo test thorough quick test-long check format docs reference faults tutorial bench unattended kills planted mutation lock clean
+.PHONY: help setup demo test quick thorough test-long check format docs reference faults tutorial bench unattended kills planted mutation lock clean
 .DELETE_ON_ERROR:
 
 help:  ## this list
@@ -30,14 +30,14 @@ setup: $(VENV)/.ready  ## the virtual environment, with orlog in it; every other
 demo: setup  ## a whole tour of orlog on generated data, no network
 	$(VENV)/bin/orlog demo
 
-test: setup  ## the tests, in less than five minutes; TESTS="tests/unit -k patch" for some
-	$(PYTEST) -m "not thorough" $(TESTS)
-
-thorough: setup  ## the tests that `make test` leaves out, for they take as long again
-	$(PYTEST) -m thorough $(TESTS)
+test: setup  ## all tests; TESTS="tests/unit -k patch" for some
+	$(PYTEST) $(TESTS)
 
 quick: setup  ## the tests that are over at once
-	$(PYTEST) -m "not slow and not thorough" $(or $(TESTS),tests/unit tests/properties)
+	$(PYTEST) -m "not slow" $(or $(TESTS),tests/unit tests/properties)
+
+thorough: setup  ## tests that try a part of it by default, with all: 1000 flipped bytes, every commit, 200 killed syncs
+	ORLOG_THOROUGH=1 $(PYTEST) -m thorough --timeout=1800 $(TESTS)
 
 test-long: setup  ## property tests and state machines with fifty times the examples; may take an hour
 	$(PYTEST) --hypothesis-profile=long --timeout=3600 $(or $(TESTS),tests/properties tests/stateful)

@@ -1,7 +1,8 @@
 """How a record grows under the shipped policy: a generated world asked each hour, compacted each day.
 
-`python -m bench.retention` takes two hours and writes the pictures in `docs` anew: ten years of 20 models, and sixty
-days of it beside a record that is not compacted. `python -m bench.retention full` plays sixty days of 400 models.
+`python -m bench.retention DAYS` plays so many days of 20 models, sixty of them also without compaction, and writes
+`docs/growth.svg` anew: 120 days take half an hour. `python -m bench.retention DAYS MODELS` plays another size, and
+prints.
 """
 
 from __future__ import annotations
@@ -20,11 +21,10 @@ from collector import World, play
 from eventstore import Record, parse_policy
 from eventstore.retention import shipped
 
-DAYS, YEARS_PICTURE, DAYS_PICTURE = 60, ROOT / "docs" / "growth-years.svg", ROOT / "docs" / "growth.svg"
-YEAR, TEN_YEARS = 365.25, 3652  # days
+PICTURE: Final = ROOT / "docs" / "growth.svg"
+PLAIN: Final = 60  # days that are also played without compaction
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 MODELS: Final = 20  # and about five endpoints of each
-ALL_MODELS: Final = 400
 POINTS: Final = 120  # of a curve
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
@@ -88,8 +88,7 @@ def picture(lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]]) -> st
         x, y = place(0, top * share).split(",")
         parts.append(f'<text x="{float(x) - 8}" y="{y}" text-anchor="end">{top * share:.0f} MB</text>')
         x, y = place(days * share, 0).split(",")
-        when = f"day {days * share:.0f}" if days < 2 * YEAR else f"year {days * share / YEAR:.1f}"
-        parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">{when}</text>')
+        parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">day {days * share:.0f}</text>')
     for name, colour, points in lines:
         drawn = " ".join(place(*point) for point in points)
         x, y = place(*points[-1]).split(",")
@@ -98,38 +97,34 @@ def picture(lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]]) -> st
     return "\n".join([*parts, "</svg>", ""])
 
 
-def curves(name: str, found: Sequence[Sizes]) -> list[tuple[str, str, Sequence[tuple[int, float]]]]:
-    """A record's size over time, and what of it are events and answers."""
-    return [
-        (name, "#2060a0", [(each.day, each.file / MB) for each in found]),
-        ("its answers", "#208050", [(each.day, each.answers / MB) for each in found]),
-        ("its events", "#806020", [(each.day, (each.events + each.keyframes) / MB) for each in found]),
-    ]
-
-
 def told(name: str, found: Sequence[Sizes]) -> None:
     """Print some of what was measured."""
     seen = found[:: max(len(found) // 10, 1)]
     print(name, *(msgspec.json.encode(each).decode() for each in (*seen, found[-1])), sep="\n  ", flush=True)
 
 
-def main(*, full: bool) -> None:
+def drawn(plain: Sequence[Sizes], compacted: Sequence[Sizes]) -> str:
+    """Both as curves; of the compacted one also what its answers and its events take."""
+    return picture(
+        [
+            ("not compacted", "#b03030", [(each.day, each.file / MB) for each in plain]),
+            ("compacted daily", "#2060a0", [(each.day, each.file / MB) for each in compacted]),
+            ("its answers", "#208050", [(each.day, each.answers / MB) for each in compacted]),
+            ("its events", "#806020", [(each.day, (each.events + each.keyframes) / MB) for each in compacted]),
+        ]
+    )
+
+
+def main(days: int, models: int | None) -> None:
     """Measure, print, and draw."""
-    with tempfile.TemporaryDirectory(prefix="orlog-growth-") as name:
-        folder = Path(name)
-        if full:
-            told(f"{ALL_MODELS} models", list(measured(folder / "full", DAYS, models=ALL_MODELS)))
-            return
-        plain = list(measured(folder / "plain", DAYS, compacting=False))
-        told("not compacted", plain)
-        compacted = list(measured(folder / "compacted", DAYS))
-        told("compacted", compacted)
-        uncompacted = ("not compacted", "#b03030", [(each.day, each.file / MB) for each in plain])
-        DAYS_PICTURE.write_text(picture([uncompacted, *curves("compacted daily", compacted)]), encoding="utf-8")
-        years = list(measured(folder / "years", TEN_YEARS))
-        told("ten years", years)
-        YEARS_PICTURE.write_text(picture(curves("the record", years)), encoding="utf-8")
+    with tempfile.TemporaryDirectory(prefix="orlog-growth-") as folder:
+        compacted = list(measured(Path(folder) / "compacted", days, models=models or MODELS))
+        told(f"compacted, {models or MODELS} models", compacted)
+        if models is None:
+            plain = list(measured(Path(folder) / "plain", min(days, PLAIN), compacting=False))
+            told("not compacted", plain)
+            PICTURE.write_text(drawn(plain, compacted), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(full=sys.argv[1:] == ["full"])
+    main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else None)  # noqa: PLR2004

@@ -6,7 +6,6 @@ import contextlib
 import json
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +31,7 @@ from collector import (
 from collector.world.loopback import Asked, LoopbackServer, Play
 from eventstore import Record, Status, to_ms, verify
 from tests.commandline import orlog
+from tests.timing import quickest
 
 HOUR: Final = timedelta(hours=1)
 SINCE: Final = datetime(2025, 1, 1, tzinfo=UTC)
@@ -319,6 +319,8 @@ def test_an_older_record_in_the_place_of_a_newer_one_is_named_by_whoever_kept_a_
 
 
 PLANNED_IN: Final = 2.0  # seconds
+# That is for a machine on which reading the slices takes 0.2 s; a slower one has so many times what that takes there.
+TIMES_READING: Final = 12  # measured: 6
 CLOSED: Final = 200_000
 SYMBOLS_OF_MANY: Final = 200
 
@@ -333,14 +335,17 @@ def test_two_hundred_thousand_closed_slices_are_planned_in_two_seconds(tmp_path:
     multiply(tmp_path / "record.db", symbols)
     source = klines(symbols)
     with Record.open(tmp_path) as record:
-        took, plan = timed(lambda: list(plan_sync(record, source, now=now + HOUR)))
+        reading, rows = quickest(lambda: everything_in(tmp_path / "record.db", "scope"))
+        limit = max(PLANNED_IN, TIMES_READING * reading)
+        assert len(rows) > CLOSED
+        took, plan = quickest(lambda: list(plan_sync(record, source, now=now + HOUR)), of=2)
         assert {(each.params["symbol"], each.params["start"]) for each in plan} == {
             (symbol, str(to_ms(SINCE + each * ROWS * HOUR))) for symbol in symbols
         }
-        assert took < PLANNED_IN
-        took, (facts,) = timed(lambda: watched(record, source, now=now + HOUR))
+        assert took < limit
+        took, (facts,) = quickest(lambda: watched(record, source, now=now + HOUR), of=2)
         assert len(facts.scopes) == len(symbols)
-        assert took < PLANNED_IN
+        assert took < limit
 
 
 def multiply(file: Path, symbols: Sequence[str]) -> None:
@@ -359,11 +364,6 @@ def multiply(file: Path, symbols: Sequence[str]) -> None:
                            (number * step, step))  # fmt: skip
 
 
-def timed(work: Any) -> tuple[float, Any]:
-    """What work gives, and the seconds of the processor that it takes at the best of three: others have work too."""
-    took, done = [], None
-    for _ in range(3):
-        start = time.process_time()
-        done = work()
-        took.append(time.process_time() - start)
-    return min(took), done
+def everything_in(file: Path, table: str) -> list[Any]:
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        return db.execute(f"SELECT * FROM {table}").fetchall()

@@ -22,6 +22,7 @@ from eventstore import Cause, Record, Request, Status, verify
 from tests.commandline import ROOT, Ended, command, orlog, output, refusal, run
 from tests.faults.mounted import Namespace, namespace
 from tests.gitrepo import NOON, GitRepo, run_git
+from tests.thorough import much
 
 RULES: Final = """\
 [[resource]]
@@ -33,7 +34,7 @@ key = "{id}"
 
 VERSIONS: Final = 600  # more than two transactions of an import
 ITEMS: Final = 40
-KILLS: Final = 6
+KILLS: Final = much(2, 6)
 
 
 # -- the history that is imported
@@ -407,6 +408,7 @@ def after(seconds: float) -> Any:
     return lambda: time.monotonic() >= end
 
 
+@pytest.mark.thorough
 def test_an_import_killed_again_and_again_ends_where_it_would_have_ended(
     scraped: Path, undisturbed: Path, tmp_path: Path
 ) -> None:
@@ -476,7 +478,11 @@ def test_a_sync_that_was_killed_before_it_was_recorded_is_closed_as_partial_at_t
         assert verify(record, deep=True) == []
 
 
-@pytest.mark.parametrize("work, step", [("import", 3), ("rebuild", 3), ("rebuild above the horizon", 5), ("sync", 1)])
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    "work, step",
+    [("import", much(9, 3)), ("rebuild", much(9, 3)), ("rebuild above the horizon", much(15, 5)), ("sync", much(3, 1))],
+)
 def test_wherever_it_dies_the_record_is_sound_and_the_next_run_ends_where_it_would_have_ended(
     tmp_path: Path, work: str, step: int
 ) -> None:

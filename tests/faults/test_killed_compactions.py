@@ -14,7 +14,7 @@ import pytest
 
 from tests.commandline import run
 
-EVERY: Final = int(os.environ.get("ORLOG_KILL_EVERY", "29"))
+EVERY: Final = int(os.environ.get("ORLOG_KILL_EVERY", "61"))
 WRITES: Final = 600  # that the compaction makes, at the least
 
 

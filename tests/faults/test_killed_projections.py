@@ -30,26 +30,26 @@ from tests.commandline import ROOT
 from tests.faults.dying_views import WORKS, lay_history, served, whole
 from tests.faults.mounted import namespace
 from tests.laying import lay_documents
+from tests.thorough import much
 
-FEW: Final = 6  # kills of each work
-KILLS: Final = 20  # of each work: 100 in all
+KILLS: Final = much(8, 20)  # of each work: 100 in all
 
 
 # -- killed
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kills", [FEW, pytest.param(KILLS, marks=pytest.mark.thorough)])
+@pytest.mark.thorough
 @pytest.mark.parametrize("work", WORKS)
 def test_wherever_it_is_killed_views_are_old_or_new_and_the_next_run_ends_where_it_would_have_ended(
-    tmp_path: Path, work: str, kills: int
+    tmp_path: Path, work: str
 ) -> None:
     """P18, P20: killed at any write, each view is whole, and one more run makes all what they are to be."""
-    line = [sys.executable, "-m", "tests.faults.dying_views", work, str(tmp_path), str(kills)]
+    line = [sys.executable, "-m", "tests.faults.dying_views", work, str(tmp_path), str(KILLS)]
     ended = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
     assert ended.returncode == 0, ended.stderr
     died = Counter(json.loads(ended.stdout))
-    assert died.total() == kills
+    assert died.total() == KILLS
     assert died["COMMIT"] >= 1
 
 

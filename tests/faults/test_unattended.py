@@ -47,7 +47,7 @@ ONCE: Final = {
 }
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.timeout(DAYS * SECONDS_A_DAY)
 def test_left_alone_it_asks_in_time_tells_each_alert_once_and_needs_no_more_memory(tmp_path: Path) -> None:
     """P4, P16, P24: nothing that an API does ends it, makes it late, or goes untold."""

@@ -26,21 +26,16 @@ from eventstore import (
 from tests import naive
 from tests.model import text_of
 from tests.naive import NOTHING, Place, pointer_of, said
-from tests.real.test_recorded_history import (
-    MODELS,
-    OUTAGES,
-    PRICE,
-    THOROUGHLY,
-    Laid,
-    Recording,
-    answers_of,
-    laid_down,
-)
+from tests.real.test_recorded_history import MODELS, OUTAGES, PRICE, Laid, Recording, answers_of, laid_down
+from tests.thorough import much
 
-ENTITIES: Final = 50
-BUSIEST: Final = 20  # of these: those with the most versions
+pytestmark = pytest.mark.thorough
+
+LAST: Final = much(150, 2000)  # commits that are laid down
+ENTITIES: Final = much(15, 50)
+BUSIEST: Final = ENTITIES * 2 // 5  # of these: those with the most versions
 GONE: Final = 10  # places of an entity that its last document does not have
-PAIRS: Final = 15  # of commits
+PAIRS: Final = much(5, 15)  # of commits
 
 WHOLE: Final = """\
 [[resource]]
@@ -110,10 +105,10 @@ class Shown(NamedTuple):
 
 
 @pytest.fixture(
-    scope="module", params=[MODELS._replace(rules=WHOLE), THOROUGHLY, PRICE], ids=["models", "outages", "price"]
+    scope="module", params=[MODELS._replace(rules=WHOLE), OUTAGES, PRICE], ids=["models", "outages", "price"]
 )
 def shown(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
-    for laid in laid_down(request.param, tmp_path_factory.mktemp("read")):
+    for laid in laid_down(request.param, tmp_path_factory.mktemp("read"), last=LAST):
         yield Shown(laid, laid.resource.extraction.category, told(laid))
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import itertools
 import json
 import random
 import re
@@ -27,8 +28,11 @@ from tests.commandline import output
 from tests.gitrepo import run_git
 from tests.model import text_of
 from tests.recordings import data
+from tests.thorough import much
 
-SAMPLE: Final = 30
+SAMPLE: Final = much(6, 30)  # commits that are shown by `orlog replay`
+HALVED: Final = much(200, 2000)  # commits that are imported the younger half first
+EVERY: Final = much(8, 1)  # of so many commits, the state at one is compared
 
 FIVE_LINES: Final = """\
 [[resource]]
@@ -85,6 +89,9 @@ OUTAGES: Final = Recording("power-outages", "pge-outages.json", 1500, FIVE_LINES
 PRICE: Final = Recording("bitcoin-price", "btc-price.json", 2000, DOCUMENT)
 
 
+only_outages = pytest.mark.parametrize("laid", [OUTAGES], ids=["outages"], indirect=True)
+
+
 class Commit(NamedTuple):
     """A commit: its name, when it was made, and the first line of its message."""
 
@@ -104,10 +111,7 @@ class Laid(NamedTuple):
     data: Path
 
 
-THOROUGHLY = pytest.param(OUTAGES, marks=pytest.mark.thorough)  # it has six times as many events
-
-
-@pytest.fixture(scope="module", params=[MODELS, THOROUGHLY, PRICE], ids=["models", "outages", "price"])
+@pytest.fixture(scope="module", params=[MODELS, OUTAGES, PRICE], ids=["models", "outages", "price"])
 def laid(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laid]:
     yield from laid_down(request.param, tmp_path_factory.mktemp("recorded"))
 
@@ -117,21 +121,17 @@ def split_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laid]:
     yield from laid_down(SPLIT_MODELS, tmp_path_factory.mktemp("split"))
 
 
-@pytest.fixture(scope="module")
-def outages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laid]:
-    yield from laid_down(OUTAGES, tmp_path_factory.mktemp("outages"))
-
-
-def laid_down(what: Recording, folder: Path) -> Iterator[Laid]:
-    """Lay a recording down; afterwards it is removed, for it is large."""
+def laid_down(what: Recording, folder: Path, *, last: int | None = None) -> Iterator[Laid]:
+    """Lay a recording down, or so many of its last commits; afterwards it is removed, for it is large."""
     clone = folder / "clone"
     run_git(folder, "clone", "--quiet", "--bare", str(data(f"{what.bundle}.bundle")), str(clone))
     rules = folder / "rules.toml"
     rules.write_text(what.rules)
     resource = resolve(what.rules if "\n" not in what.rules else str(rules))
     with Record.open(folder / "data", write=True) as record:
-        imported = import_history(record, resource, GitHistory(clone, what.path))
-    yield Laid(what, clone, commits_of(clone), resource, imported, folder / "data")
+        commits = commits_of(clone)[-(last or what.commits) :]
+        imported = import_history(record, resource, GitHistory(clone, what.path, since=commits[0].at))
+    yield Laid(what, clone, commits, resource, imported, folder / "data")
     shutil.rmtree(folder)
 
 
@@ -156,19 +156,20 @@ def answers_of(laid: Laid) -> Iterator[bytes]:
             git.stdout.read(1)
 
 
-def test_the_state_at_every_commit_is_what_git_shows(laid: Laid) -> None:
-    assert_every_state_is_what_git_shows(laid)
+@pytest.mark.thorough
+def test_the_state_at_commits_is_what_git_shows(laid: Laid) -> None:
+    assert_states_are_what_git_shows(laid)
 
 
 @pytest.mark.thorough
 def test_what_rules_split_is_together_what_git_shows_less_what_they_drop(split_models: Laid) -> None:
-    assert_every_state_is_what_git_shows(split_models)
+    assert_states_are_what_git_shows(split_models)
 
 
-def assert_every_state_is_what_git_shows(laid: Laid) -> None:
+def assert_states_are_what_git_shows(laid: Laid) -> None:
     assert laid.imported.recorded == len(laid.commits) == laid.what.commits
     with Record.open(laid.data) as record:
-        for commit, answer in zip(laid.commits, answers_of(laid), strict=True):
+        for commit, answer in itertools.islice(zip(laid.commits, answers_of(laid), strict=True), 0, None, EVERY):
             found: dict[str, tuple[bytes, ...]] = {}
             for category in laid.resource.extraction.categories:
                 for key, state in record.log.catalogue(category, at=commit.at).items():
@@ -176,6 +177,7 @@ def assert_every_state_is_what_git_shows(laid: Laid) -> None:
             assert {key: merged(parts) for key, parts in found.items()} == laid.what.items(answer), commit
 
 
+@pytest.mark.thorough
 def test_orlog_replay_prints_what_git_shows(laid: Laid) -> None:
     category = laid.resource.extraction.category
     for number in sampled(len(laid.commits)):
@@ -187,7 +189,7 @@ def test_orlog_replay_prints_what_git_shows(laid: Laid) -> None:
 
 
 def sampled(count: int) -> list[int]:
-    """Numbers of 30 commits, the first and the last among them."""
+    """Numbers of some commits, the first and the last among them."""
     return [0, *random.Random(1).sample(range(1, count - 1), SAMPLE - 2), count - 1]
 
 
@@ -229,14 +231,18 @@ def test_a_rebuilt_log_is_the_same_log(laid: Laid, tmp_path: Path) -> None:
         assert verify(record, deep=True) == []
 
 
+@pytest.mark.thorough
 def test_an_older_half_imported_after_the_younger_one_is_laid_down_in_its_place(laid: Laid, tmp_path: Path) -> None:
-    middle = len(laid.commits) // 2
-    younger = GitHistory(laid.clone, laid.what.path, since=laid.commits[middle].at)
-    older = GitHistory(laid.clone, laid.what.path, until=laid.commits[middle - 1].at)
-    with Record.open(laid.data) as record:
+    commits = laid.commits[-HALVED:]
+    middle = len(commits) // 2
+    whole = GitHistory(laid.clone, laid.what.path, since=commits[0].at)
+    younger = GitHistory(laid.clone, laid.what.path, since=commits[middle].at)
+    older = GitHistory(laid.clone, laid.what.path, since=commits[0].at, until=commits[middle - 1].at)
+    with Record.open(tmp_path / "whole", write=True) as record:
+        import_history(record, laid.resource, whole)
         expected = without_numbers(record, record.log.events())
     with Record.open(tmp_path / "data", write=True) as record:
-        assert import_history(record, laid.resource, younger).recorded == len(laid.commits) - middle
+        assert import_history(record, laid.resource, younger).recorded == len(commits) - middle
         assert import_history(record, laid.resource, older).deferred == middle
         assert not rebuild_log(record, now=laid.commits[-1].at).same
         assert without_numbers(record, record.log.events()) == expected
@@ -249,10 +255,11 @@ def without_numbers(record: Record, events: Iterable[Event]) -> list[tuple[str |
     return [(versions[event.sync], msgspec.structs.replace(event, sync=0)) for event in events]
 
 
-def test_what_appeared_changed_and_disappeared_is_what_the_commit_messages_say(outages: Laid) -> None:
-    subjects = {f"git {commit.name}:{OUTAGES.path}": commit.subject for commit in outages.commits[1:]}
+@only_outages
+def test_what_appeared_changed_and_disappeared_is_what_the_commit_messages_say(laid: Laid) -> None:
+    subjects = {f"git {commit.name}:{OUTAGES.path}": commit.subject for commit in laid.commits[1:]}
     compared = 0
-    with Record.open(outages.data) as record:
+    with Record.open(laid.data) as record:
         for entry in record.log.entries():
             sync = None if entry.sync is None else record.archive.sync(entry.sync)
             if sync is not None and sync.version in subjects:
@@ -269,8 +276,9 @@ def told(subject: str) -> tuple[int, int, int]:
     return counts.get("added", 0), counts.get("changed", 0), counts.get("removed", 0)
 
 
-def test_one_commit_loses_58_of_114_outages(outages: Laid) -> None:
-    with Record.open(outages.data) as record:
+@only_outages
+def test_one_commit_loses_58_of_114_outages(laid: Laid) -> None:
+    with Record.open(laid.data) as record:
         losses = [
             (len(record.log.catalogue("outage", at=before.observed_at)), entry.disappeared)
             for before, entry in pairwise(entry for entry in record.log.entries() if entry.kind == "sync")

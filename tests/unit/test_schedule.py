@@ -21,6 +21,7 @@ from collector.schedule import (
     waits,
 )
 from eventstore import Scope
+from tests.timing import quickest
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -170,13 +171,12 @@ def test_an_interval_of_millennia_is_an_interval() -> None:
 
 
 def test_two_hundred_thousand_scopes_are_planned_in_less_than_two_seconds() -> None:
-    import time
-
     facts = {
         Scope.of("binance", "klines", {"start": str(n)}): None if n % 2 else asked(HOUR, sync=n) for n in range(200_000)
     }
     resource = Watched("binance", "klines", HOUR, facts)
-    began = time.perf_counter()
-    assert next_due([resource], now=NOW, woke_at=NOW).due == {"binance": ("klines",)}
-    assert len(due_scopes(facts, HOUR, now=NOW)) == 200_000
-    assert time.perf_counter() - began < 2
+    took, planned = quickest(lambda: next_due([resource], now=NOW, woke_at=NOW))
+    assert planned.due == {"binance": ("klines",)}
+    took_too, due = quickest(lambda: due_scopes(facts, HOUR, now=NOW))
+    assert len(due) == 200_000
+    assert took + took_too < 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -12,6 +11,7 @@ import pytest
 from collector import BadRules, Body, Extracted, Extraction, Extractor, Resource
 from collector.sources.slices import SETTLING, Slices, Steps
 from eventstore import Issue, Scope, from_ms, to_ms
+from tests.timing import quickest
 
 JSON: TypeAlias = Any
 
@@ -137,10 +137,9 @@ def test_a_start_that_is_no_number_of_milliseconds_is_refused(start: str) -> Non
 def test_200_000_slices_are_listed_in_well_under_a_second() -> None:
     resource = klines(params={"symbol": ("A",), "interval": ("1m",)})
     now = from_ms(SINCE) + timedelta(minutes=5 * 200_000)
-    began = time.process_time()
-    found = resource.scopes(now=now)
-    # 0.25 s where this was measured; the limit leaves room for a machine that is busy with something else
-    assert (len(found), time.process_time() - began < 1.0) == (200_001, True)
+    took, found = quickest(lambda: resource.scopes(now=now))
+    # 0.25 s where this was measured; the limit leaves room for a machine that is slow
+    assert (len(found), took < 1.0) == (200_001, True)
 
 
 # rows

@@ -169,7 +169,7 @@ def test_a_server_closes_quickly_while_others_wait_for_it(play: Play) -> None:
                 connection.sendall(get("/"))
             time.sleep(0.05)
             began = time.monotonic()
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
     assert threading.active_count() == threads
 
 
