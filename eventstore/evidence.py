@@ -50,7 +50,8 @@ def horizon(db: sqlite3.Connection, generation: int) -> int | None:
     """
     skipped = find_skipped(db, "generation = ?", generation)
     lost = None if skipped is None else skipped.until - 1
-    replaced = db.execute(_LAST_REPLACED).fetchone()[0]
+    # all that every scope ever brought is gone through for it
+    replaced = db.execute(_LAST_REPLACED).fetchone()[0] if anything_gone(db) else None
     if replaced is not None:
         answers = db.execute(_LAST_LOST, (generation, replaced)).fetchone()[0]
         lost = answers if lost is None else max(lost, answers or 0)
