@@ -30,10 +30,10 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """Answers whose bytes went: how many, the bytes that they took, and SHA-256 (hexadecimal) over which they are."""
+    """Answers whose bytes went: how many, what they took as stored, and SHA-256 (hexadecimal) over which they are."""
 
     answers: int
-    bytes: int
+    stored: int
     digest: str
 
 

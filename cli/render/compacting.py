@@ -33,7 +33,7 @@ def done(compacted: Compacted) -> str:
 
 
 def _dropped(dropped: Dropped) -> str:
-    return f"the bytes of {counted(dropped.answers, 'answer')} dropped ({sized(dropped.bytes)})"
+    return f"the bytes of {counted(dropped.answers, 'answer')} dropped ({sized(dropped.stored)})"
 
 
 def reports(found: Sequence[Report], format_: Format, paper: Paper = PLAIN) -> Iterator[bytes]:
