@@ -162,6 +162,7 @@ def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
 ) -> None:
     """Whatever is compacted under it, an iteration that has begun gives what there was when it began."""
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
+    record._db.execute("PRAGMA busy_timeout = 100")  # ms; space is given back once no reader is in the way
     record.compact(parse_policy(SEALING))
     for until in (hour(30), None):  # of sealed events alone, and of all
         before = list(record.log.events(until=until))
