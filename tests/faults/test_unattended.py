@@ -1,4 +1,4 @@
-"""`orlog run` left alone with a server that misbehaves: ten virtual days here, sixty by `make unattended`."""
+"""`orlog run` left alone with a server that misbehaves: ten days by `make thorough`, sixty by `make unattended`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ from tests.faults.unattended import (
     WRONG_DATE,
     Facts,
 )
+from tests.thorough import THOROUGH
 
-DAYS: Final = int(os.environ.get("ORLOG_UNATTENDED_DAYS", "10"))
+WANTED: Final = os.environ.get("ORLOG_UNATTENDED_DAYS")
+DAYS: Final = int(WANTED or 10)  # virtual ones
 SECONDS_A_DAY: Final = 60  # of real time, at most: it takes four
 SCOPES_AN_HOUR: Final = 10  # at least: there are never less than ten models
 FAILED_IN_AN_OUTAGE: Final = 40  # syncs: the circuit breaker tries once an hour at last; without it there are hundreds
@@ -47,7 +49,8 @@ ONCE: Final = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
+@pytest.mark.skipif(not (WANTED or THOROUGH), reason="it takes a minute and a half: `make thorough` runs it")
 @pytest.mark.timeout(DAYS * SECONDS_A_DAY)
 def test_left_alone_it_asks_in_time_tells_each_alert_once_and_needs_no_more_memory(tmp_path: Path) -> None:
     """P4, P16, P24: nothing that an API does ends it, makes it late, or goes untold."""
