@@ -10,6 +10,8 @@ import pytest
 from eventstore import BadPolicy, Spacing, Zone, from_ms, parse_policy, policy_in, to_ms
 from eventstore.names import NumberedCategory
 from eventstore.retention import Bucket, bucket_of, plan, shipped, zones
+from eventstore.retention.thinning import Known, Stood, thin
+from eventstore.stored import Stored
 
 NOW = datetime(2026, 3, 15, 10, 20, tzinfo=UTC)
 DAY = 86_400_000
@@ -123,3 +125,18 @@ def test_a_plan_crosses_no_checkpoint() -> None:
     )
     assert planned.keep_from == 400
     assert planned.categories[0].zones == (Zone(at(2026, 3, 12, 10), Spacing.HOURLY),)
+
+
+def test_an_entity_that_moved_while_its_changes_came_to_nothing_is_left_where_it_moved_to() -> None:
+    bucket = Bucket(Spacing.DAILY, 0, DAY)
+    known = Known(lambda _: bucket, {7: 99}, {7: 99})
+    stood = Stood(b'{"n":1}', (1, None, None))
+
+    def change(seq: int, scope: int, n: int) -> Stored:
+        body = f'[{{"op":"replace","path":"/n","value":{n}}}]'.encode()
+        return Stored(seq, seq, 7, 1, None, None, scope, "changed", None, bytes(32), body)
+
+    moved = thin([change(2, 2, 5), change(3, 2, 1)], {7: stood}, known).events
+    assert [(each.seq, each.place, each.body, each.starts) for each in moved] == [(3, (2, None, None), b"[]", 2)]
+    back = thin([change(2, 2, 5), change(3, 1, 1)], {7: stood}, known)
+    assert (back.events, [each.seq for each in back.seen]) == ([], [3])
