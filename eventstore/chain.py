@@ -78,7 +78,7 @@ LEFT JOIN scope s ON s.id = e.scope WHERE e.seq > ? AND e.seq <= ? AND e.entry =
 """
 _NAMES: Final = """
 SELECT c.source, c.name, t.key, t.category = c.id
-FROM entity_{g} t LEFT JOIN category_{g} c ON c.id = ?2 WHERE t.id = ?1
+FROM entity_{g} t LEFT JOIN category_{g} c ON c.id = ? WHERE t.id = ?
 """
 _ISSUES: Final = """
 SELECT 'issue', id, attempt, code, key, path, message FROM issue_{g} WHERE entry = ? ORDER BY id
@@ -148,7 +148,7 @@ _number = operator.itemgetter(1)
 
 
 def _as_row(db: sqlite3.Connection, generation: int, event: Stored) -> tuple[Any, ...]:
-    names = db.execute(_NAMES.format(g=generation), (event.entity, event.category)).fetchone() or (None,) * 4
+    names = db.execute(_NAMES.format(g=generation), (event.category, event.entity)).fetchone() or (None,) * 4
     scope = db.execute(_SCOPE, (event.scope,)).fetchone() or (None, None, None)
     parent = event.parent_category, event.parent
     return (event.body, event.seq, *names, *parent, *scope, event.kind, event.not_before, event.hash.hex())

@@ -21,8 +21,8 @@ SELECT max(coalesce(replaced, 1 << 62)) FROM ({USES}) WHERE answer IN (SELECT id
 # from the sync of that attempt on all is there; what came before it may stand at any time
 _LAST_LOST: Final = """
 SELECT max(n.observed_at) FROM entry n JOIN sync s ON s.id = n.sync
-WHERE n.generation = ?1 AND n.kind = 'sync'
-AND s.first < (SELECT max(first) FROM sync WHERE first IS NOT NULL AND first <= ?2)
+WHERE n.generation = :generation AND n.kind = 'sync'
+AND s.first < (SELECT max(first) FROM sync WHERE first IS NOT NULL AND first <= :replaced)
 """
 _NEXT: Final = "SELECT min(observed_at) FROM entry WHERE generation = ? AND kind = 'sync' AND observed_at > ?"
 _DROPPED_BY: Final = """
@@ -53,7 +53,7 @@ def horizon(db: sqlite3.Connection, generation: int) -> int | None:
     # all that every scope ever brought is gone through for it
     replaced = db.execute(_LAST_REPLACED).fetchone()[0] if anything_gone(db) else None
     if replaced is not None:
-        answers = db.execute(_LAST_LOST, (generation, replaced)).fetchone()[0]
+        answers = db.execute(_LAST_LOST, {"generation": generation, "replaced": replaced}).fetchone()[0]
         lost = answers if lost is None else max(lost, answers or 0)
     if lost is None:
         return None
@@ -72,8 +72,8 @@ def copied_until(db: sqlite3.Connection, generation: int) -> Position | None:
         return None
     place = find_position(db, generation, from_ms(since - 1))
     while True:
-        query = f"SELECT max(last) FROM thinned_{generation} WHERE first <= ?1 AND last > ?1"
-        last = db.execute(query, (place.seq,)).fetchone()[0]
+        query = f"SELECT max(last) FROM thinned_{generation} WHERE first <= :seq AND last > :seq"
+        last = db.execute(query, {"seq": place.seq}).fetchone()[0]
         entry = None if last is None else entry_of(db, generation, last)
         if entry is None or entry <= place.entry:
             return place

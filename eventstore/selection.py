@@ -76,8 +76,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         category = None if self.category is None else names.find_category(db, generation, self.category).id
         row = db.execute(
             f"SELECT min(first), max(last) FROM thinned_{generation} "
-            "WHERE last > ?1 AND first <= ?1 AND (?2 IS NULL OR category = ?2)",
-            (self.after, category),
+            "WHERE last > :after AND first <= :after AND (:category IS NULL OR category = :category)",
+            {"after": self.after, "category": category},
         ).fetchone()
         if row[0] is not None:
             raise LogCompacted(f"of what came after @{self.after} less is left: @{row[0]} to @{row[1]} were thinned")

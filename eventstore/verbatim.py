@@ -69,9 +69,9 @@ def copy_log(db: sqlite3.Connection, before: int, after: int, until: Position, t
                 (until.seq,),
             )
         db.execute(
-            f"INSERT INTO thinned_{after} (category, last, first, compaction) SELECT category, min(last, ?1), first, "
-            f"compaction FROM thinned_{before} WHERE first < ?1",
-            (until.seq,),
+            f"INSERT INTO thinned_{after} (category, last, first, compaction) "
+            f"SELECT category, min(last, :until), first, compaction FROM thinned_{before} WHERE first < :until",
+            {"until": until.seq},
         )
     entries = {place.old: place.new for place in places if place.run is None}
     ends = {event.entity: _End(event, sealed=False) for event in _last_rows(db, after)}

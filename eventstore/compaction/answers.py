@@ -31,7 +31,7 @@ ORDER BY n.attempt DESC LIMIT 1
 """
 _LEANING: Final = """
 WITH RECURSIVE leaning (id, depth) AS (
-    SELECT id, ?2 FROM answer WHERE base = ?1 AND depth >= 0
+    SELECT id, ? FROM answer WHERE base = ? AND depth >= 0
     UNION ALL SELECT a.id, l.depth + 1 FROM leaning l JOIN answer a ON a.base = l.id AND a.depth >= 0
 )
 SELECT depth, id FROM leaning
@@ -78,7 +78,7 @@ class Packing:
         self._db.executemany("DELETE FROM answer WHERE id = ?", [(number,) for number in packed])
         self._db.executemany("INSERT INTO answer (id, hash, size, base, depth, body) VALUES (?, ?, ?, ?, ?, ?)", rows)
         for number, each in packed.items():
-            leaning = self._db.execute(_LEANING, (number, each.depth + 1)).fetchall()
+            leaning = self._db.execute(_LEANING, (each.depth + 1, number)).fetchall()
             self._db.executemany("UPDATE answer SET depth = ? WHERE id = ?", leaning)
 
     def _pack(self, number: int, attempt: int, scope: int, page: int, known: Mapping[int, _Packed]) -> _Packed:

@@ -32,7 +32,7 @@ WHERE n.generation = ? AND n.kind = 'sync' AND n.observed_at < ? ORDER BY n.obse
 """
 # attempts that stand for what a sync says that asked nobody
 _LENT: Final = f"""
-SELECT l.attempt FROM sync s JOIN entry n ON n.sync = s.id AND n.generation = ?1 AND n.kind = 'sync'
+SELECT l.attempt FROM sync s JOIN entry n ON n.sync = s.id AND n.generation = ? AND n.kind = 'sync'
 JOIN {{table}}_{{g}} l ON l.entry = n.id WHERE s.{ASKING_NOTHING}
 """
 _DROPPED_WITH: Final = ("listing", "repeat", "disturbed", "sighting", "unconfirmed", "unread", "issue")
@@ -65,8 +65,8 @@ def drop(db: sqlite3.Connection, generation: int, entry: int, until: int, number
     for table in _DROPPED_WITH:
         db.execute(f"DELETE FROM {table}_{generation} WHERE entry = ?", (entry,))
     db.execute(
-        f"DELETE FROM result_{generation} WHERE entry = ?1 "
-        "AND resource IN (SELECT resource FROM sync_rules WHERE sync = ?2)",
+        f"DELETE FROM result_{generation} WHERE entry = ? "
+        "AND resource IN (SELECT resource FROM sync_rules WHERE sync = ?)",
         (entry, sync),
     )
     db.execute("DELETE FROM sync_rules WHERE sync = ?", (sync,))
@@ -145,11 +145,11 @@ def _heard(db: sqlite3.Connection, generation: int, entry: int, asked: Sequence[
 def _exceptions(db: sqlite3.Connection, generation: int, entry: int) -> frozenset[tuple[str, int, str]]:
     g = generation
     rows = db.execute(
-        f"SELECT 'unconfirmed', entity, '' FROM unconfirmed_{g} WHERE entry = ?1 "
-        f"UNION ALL SELECT 'unread', scope, key FROM unread_{g} WHERE entry = ?1 "
+        f"SELECT 'unconfirmed', entity, '' FROM unconfirmed_{g} WHERE entry = :entry "
+        f"UNION ALL SELECT 'unread', scope, key FROM unread_{g} WHERE entry = :entry "
         "UNION ALL SELECT 'doubted', 0, r.resource FROM entry n JOIN sync_rules y ON y.sync = n.sync "
-        f"JOIN result_{g} r ON r.resource = y.resource AND r.entry = n.id AND r.doubted > 0 WHERE n.id = ?1",
-        (entry,),
+        f"JOIN result_{g} r ON r.resource = y.resource AND r.entry = n.id AND r.doubted > 0 WHERE n.id = :entry",
+        {"entry": entry},
     )
     return frozenset(rows.fetchall())
 

@@ -199,10 +199,10 @@ class Work:
         for event in stretch.seen:
             self._db.execute(
                 f"INSERT OR IGNORE INTO sighting_{g} (entity, entry, scope, parent_category, parent) "
-                "SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS "
-                f"(SELECT 1 FROM listing_{g} WHERE scope = ?3 AND complete = 1 AND entry = ?2) "
-                f"OR EXISTS (SELECT 1 FROM sighting_{g} WHERE entity = ?1)",
-                (event.entity, event.entry, *event.place),
+                "SELECT :entity, :entry, :scope, :parent_category, :parent WHERE NOT EXISTS "
+                f"(SELECT 1 FROM listing_{g} WHERE scope = :scope AND complete = 1 AND entry = :entry) "
+                f"OR EXISTS (SELECT 1 FROM sighting_{g} WHERE entity = :entity)",
+                event._asdict(),
             )
 
     def _forget(self, stretch: Stretch) -> set[int]:

@@ -21,8 +21,8 @@ WHERE length(a.body) > 0
 """
 # the first attempt of a sync that was not over by then, or that is not recorded
 _BEFORE: Final = """
-SELECT coalesce(min(first), 1 << 62) FROM sync s WHERE first IS NOT NULL AND (at IS NULL OR at > ?1
-OR NOT EXISTS (SELECT 1 FROM entry n WHERE n.sync = s.id AND n.generation = ?2 AND n.kind = 'sync'))
+SELECT coalesce(min(first), 1 << 62) FROM sync s WHERE first IS NOT NULL AND (at IS NULL OR at > ?
+OR NOT EXISTS (SELECT 1 FROM entry n WHERE n.sync = s.id AND n.generation = ? AND n.kind = 'sync'))
 """
 # all pages as they stood when a scope was last listed, completely and not
 _LISTED: Final = """
@@ -59,8 +59,8 @@ class Dropping:
         for begin in range(0, len(waiting), TOGETHER):
             together = [(number,) for number in waiting[begin : begin + TOGETHER]]
             with self._transaction():
-                note = "INSERT INTO dropped SELECT id, ?2, length(body) FROM answer WHERE id = ?1"
-                self._db.executemany(note, [(*each, compaction) for each in together])
+                note = "INSERT INTO dropped SELECT id, ?, length(body) FROM answer WHERE id = ?"
+                self._db.executemany(note, [(compaction, *each) for each in together])
                 self._db.executemany("UPDATE answer SET base = NULL, depth = 0, body = x'' WHERE id = ?", together)
             progress.advance(len(together))
 
