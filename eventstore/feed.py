@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from eventstore.errors import LogRebuilt
+from eventstore.compacted import ThinnedRange
+from eventstore.errors import LogCompacted, LogRebuilt
 from eventstore.log import EventLog
 from eventstore.model import Entry, Event
 from eventstore.positions import Position
@@ -45,7 +46,8 @@ class Feed:
 
     `categories` leaves out the events of others (addresses, `SOURCE.CATEGORY`); without `documents` those before and
     after each event are None: to read events alone is several times faster. Between batches nothing is held open; each
-    one is of one moment, and what is recorded meanwhile comes too.
+    one is of one moment, and what is recorded meanwhile comes too. It reads on only as long as compaction leaves alone
+    what is behind it, from when it was made: make it in the snapshot in which the cursor was found to be good.
     """
 
     def __init__(
@@ -63,11 +65,13 @@ class Feed:
         self._categories = categories
         self._documents = documents
         self._walked: tuple[int, Walk] | None = None  # what put documents around all events up to a number
+        with log.reading():
+            self._behind = self._gaps()
 
     def batches(self) -> Iterator[Batch]:
         """Read on; the last batch is complete, and empty only where nothing is new.
 
-        Raises `LogRebuilt` where the cursor's log is no more.
+        Raises `LogRebuilt` where the cursor's log is no more, and `LogCompacted` where less is left of what was read.
         """
         while True:
             batch = self._next()
@@ -79,6 +83,8 @@ class Feed:
         with self._log.reading() as generation:
             if generation != self._cursor.generation:
                 raise LogRebuilt(f"the log has been rebuilt, as generation {generation}")
+            if self._gaps() != self._behind:
+                raise LogCompacted(f"of what came up to @{self._cursor.seq} less is left than was read")
             # one more than a batch takes tells whether it is the last
             behind = self._log.recorded(after=self._cursor.entry, until=self._until, limit=BATCH_SYNCS + 1)
             entries = list(_until_full(behind[:BATCH_SYNCS], self._cursor.seq))
@@ -87,10 +93,17 @@ class Feed:
                 events = self._events(self._cursor.seq, seq)
                 changes = self._changes(events, self._cursor.seq, seq)
                 self._cursor = Cursor(generation, entries[-1].id, seq)
+                self._behind = self._gaps()
             else:
                 events, changes = [], []
             complete = len(entries) == len(behind)
         return Batch(entries, events, changes, self._cursor, complete)
+
+    def _gaps(self) -> tuple[list[ThinnedRange], list[tuple[int, int]]]:
+        """What compaction has taken of all that is behind the cursor."""
+        wanted = self._categories
+        thinned, skipped = self._log.gaps(seq=self._cursor.seq, entry=self._cursor.entry)
+        return [each for each in thinned if wanted is None or each.category in wanted], skipped
 
     def _events(self, after: int, until: int) -> list[Event]:
         if after == until:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from eventstore import confirmation, generations, names, replay, sqlite
 from eventstore.archive import Archive
 from eventstore.canonical import JSON, Document
+from eventstore.compacted import ThinnedRange
 from eventstore.errors import BrokenHistory, UnknownCategory
 from eventstore.fields import tokens
 from eventstore.model import (
@@ -39,6 +40,7 @@ from eventstore.positions import Instant, Position, find_position, rules_at
 from eventstore.reading import Events
 from eventstore.recorder import Learned, Recorder
 from eventstore.selection import Selection
+from eventstore.skipped import skipped_runs
 from eventstore.walk import Change, Walk, concerns, may_concern
 
 _ENTRIES: Final = (
@@ -410,6 +412,17 @@ class EventLog:
                 (after, _NEWEST if until is None else until.entry, generation, limit),
             )
             return [_entry(row) for row in rows.fetchall()]
+
+    def gaps(self, *, seq: int, entry: int) -> tuple[list[ThinnedRange], list[tuple[int, int]]]:
+        """What compaction took that begins by event number `seq`; and by an entry of the chain, entries from and to."""
+        with self.reading() as generation:
+            thinned = self._db.execute(
+                f"SELECT c.source || '.' || c.name, t.first, t.last FROM thinned_{generation} t "
+                f"JOIN category_{generation} c ON c.id = t.category WHERE t.first <= ? ORDER BY t.category, t.last",
+                (seq,),
+            ).fetchall()
+            skipped = skipped_runs(self._db, generation, until=entry)
+        return [ThinnedRange(*row) for row in thinned], [(run.first, run.last) for run in skipped]
 
     def issues(self, *, sync: int | None = None) -> list[tuple[int, Issue]]:
         """Issues with the sync that found each, oldest first."""

@@ -33,11 +33,12 @@ def find_skipped(db: sqlite3.Connection, where: str, *values: int) -> Skipped | 
     return None if row is None else Skipped(*row)
 
 
-def skipped_runs(db: sqlite3.Connection, generation: int) -> list[Skipped]:
-    """All runs of a generation, in order."""
+def skipped_runs(db: sqlite3.Connection, generation: int, *, until: int | None = None) -> list[Skipped]:
+    """The runs of a generation, in order: all, or those that begin by an entry."""
     rows = db.execute(
-        "SELECT first, last, generation, seq, until, root, compaction FROM skipped WHERE generation = ? ORDER BY first",
-        (generation,),
+        "SELECT first, last, generation, seq, until, root, compaction FROM skipped "
+        "WHERE generation = ? AND first <= ? ORDER BY first",
+        (generation, (1 << 63) - 1 if until is None else until),
     )
     return [Skipped(*row) for row in rows]
 

@@ -26,7 +26,7 @@ from projector.store import Standing, Store
 from projector.tables import Target
 from projector.views import Catalogue
 
-RESTARTS: Final = 3  # of a build, where the log is rebuilt meanwhile
+RESTARTS: Final = 3  # where the log is rebuilt, or thinned, meanwhile
 
 
 class Ran(msgspec.Struct, frozen=True):
@@ -108,17 +108,20 @@ class Runner:
         for _ in range(RESTARTS):
             with contextlib.suppress(LogRebuilt):
                 return list(work())
-        return list(work())
+        with self._record.snapshot():  # what goes on and on is left to itself: the record's file grows while this lasts
+            return list(work())
 
     def _run(self, *, stale: bool) -> list[Ran]:
-        projections = self._catalogue.projections(self._record.log)
-        plan = self._plan(projections, resume=stale)
+        with self._record.snapshot():
+            projections = self._catalogue.projections(self._record.log)
+            plan = self._plan(projections, resume=stale)
+            feeds = [(works, cursor, self._feed(works, cursor)) for cursor, works in plan.follow.items()]
         if plan.retired:
             self._retire(plan.retired)
-        total = sum(self._behind(cursor) * len(works) for cursor, works in plan.follow.items())
+        total = sum(self._behind(cursor) * len(works) for works, cursor, _ in feeds)
         build = [each for each in plan.build if stale or each[1] is Why.MISSING]
         self._progress.start(total + self._behind(None) * len(build), "events")
-        done = [work for cursor, works in plan.follow.items() for work in self._follow(works, cursor)]
+        done = [work for works, cursor, feed in feeds for work in self._follow(works, cursor, feed)]
         done += self._build(build)
         return self._finish(done)
 
@@ -168,8 +171,8 @@ class Runner:
 
     # -- following
 
-    def _follow(self, works: list[_Work], cursor: Cursor) -> list[_Work]:
-        for batch in self._feed(works, cursor):
+    def _follow(self, works: list[_Work], cursor: Cursor, feed: Feed) -> list[_Work]:
+        for batch in self._batches(works, cursor, feed):
             if batch.cursor != cursor:  # nothing is new: not even a transaction
                 with self._store.transaction():
                     self._carry_out(works, batch)
@@ -187,8 +190,9 @@ class Runner:
                 resumes = standing is not None and why_stale(standing, projection, self._record) is None
                 target, cursor = self._begun(projection, standing if resumes else None, generation, chain)
                 groups.setdefault(cursor, []).append(_Work(target, why))
-        for cursor, works in groups.items():
-            self._fill(works, cursor)
+            feeds = [(works, cursor, self._feed(works, cursor)) for cursor, works in groups.items()]
+        for works, cursor, feed in feeds:
+            self._fill(works, cursor, feed)
         return [work for works in groups.values() for work in works]
 
     def _begun(
@@ -201,8 +205,8 @@ class Runner:
             return target, Cursor(generation)
         return self._store.target(projection, building=True), standing.cursor
 
-    def _fill(self, works: list[_Work], cursor: Cursor) -> None:
-        for batch in self._feed(works, cursor):
+    def _fill(self, works: list[_Work], cursor: Cursor, feed: Feed) -> None:
+        for batch in self._batches(works, cursor, feed):
             with self._store.transaction():
                 self._carry_out(works, batch)
                 if batch.complete:
@@ -224,15 +228,17 @@ class Runner:
 
     # -- both
 
-    def _feed(self, works: Sequence[_Work], cursor: Cursor) -> Iterator[Batch]:
+    def _feed(self, works: Sequence[_Work], cursor: Cursor) -> Feed:
         projections = [work.target.projection for work in works]
-        feed = Feed(
+        return Feed(
             self._record.log,
             cursor,
             until=self._until,
             categories=self._categories(projections),
             documents=any(each.documents and each.shape is not Shape.SYNCS for each in projections),
         )
+
+    def _batches(self, works: Sequence[_Work], cursor: Cursor, feed: Feed) -> Iterator[Batch]:
         seq = cursor.seq
         for batch in feed.batches():
             yield batch

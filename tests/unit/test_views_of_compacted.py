@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from eventstore import Cursor, Entity, Feed, parse_policy
-from projector import Store, Why, behind, status
+from eventstore import Cursor, Entity, Feed, LogCompacted, Record, Silent, feed, parse_policy, sqlite
+from projector import Runner, Store, Why, behind, status
 from projector.columns import time_text
+from projector.derivation import Writes
+from projector.tables import Target
 from tests.laying import hour
 from tests.projecting import Said, Views, new_views
 
@@ -23,6 +25,12 @@ THINNING = parse_policy(
 
 
 @pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits long for a reader: it is in the same thread."""
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.01)
+
+
+@pytest.fixture
 def views() -> Iterator[Views]:
     """A record of two entities whose load changes every six hours, and of one that changes once; and its views."""
     with new_views() as made:
@@ -31,6 +39,34 @@ def views() -> Iterator[Views]:
             made.lay(at, Said("api.load", load), Said("api.thing", {"t": {"v": at // 150, "name": "T"}}))
         made.run()
         yield made
+
+
+class Meddling(Silent):
+    """An output, and progress, for which something is done each time that views are begun, or rows written."""
+
+    def __init__(
+        self, *, begun: Callable[[], object] | None = None, written: Callable[[], object] | None = None
+    ) -> None:
+        self._begun = begun
+        self._written = written
+
+    def start(self, total: int, what: str) -> None:
+        super().start(total, what)
+        if self._begun:
+            self._begun()
+
+    def reset(self, _: Target) -> None:
+        pass
+
+    def write(self, _: Target, __: Writes) -> None:
+        if self._written:
+            self._written()
+
+
+def thinned_to(days: int, views: Views, record: Record) -> None:
+    """Thin all that is older than so many days."""
+    text = f'[category.load]\nseal_after = "1d"\ntiers = [{{ for = "{days}d", keep = "all" }}]\nolder = "daily"\n'
+    record.compact(parse_policy(text), lossy=True, keep_from=reached(views))
 
 
 def reached(views: Views) -> int | None:
@@ -133,3 +169,87 @@ def test_the_list_of_syncs_is_stale_once_some_were_dropped_and_a_rebuild_has_tho
     assert [row["id"] for row in views.tables()["syncs"]] == [sync.id for sync in views.record.archive.syncs()]
     after = views.tables()
     assert rebuilt(views) == after
+
+
+@pytest.mark.parametrize("nth", [*range(1, 9), 10_000])
+def test_views_that_are_rebuilt_while_the_log_is_thinned_are_the_old_ones_or_the_new_ones(
+    views: Views, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    monkeypatch.setattr(feed, "BATCH_EVENTS", 20)
+    before = views.tables()
+    writes: list[int] = []
+
+    def meddle() -> None:
+        writes.append(1)
+        if len(writes) == nth:
+            views.record.compact(THINNING, lossy=True, keep_from=reached(views))
+
+    with Store.open(views.path, write=True) as store:
+        Runner(views.record, store, views.catalogue, outputs=[Meddling(written=meddle)]).rebuild(
+            ["load_history", "load"]
+        )
+    found = views.tables()
+    if nth > len(writes):
+        assert found == before
+        return
+    views.run()
+    after = views.tables()
+    for name in ("load_history", "load"):
+        assert found[name] in (before[name], after[name])
+    assert before["load_history"] != after["load_history"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_views_come_to_their_end_beside_a_log_that_is_thinned_on_and_on(
+    views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "BATCH_EVENTS", 20)
+    days = list(range(1, 10))
+    passes: list[int] = []
+    with Record.open(views.record.path.parent) as reader, Store.open(views.path, write=True) as store:
+
+        def meddle() -> None:
+            if days:
+                thinned_to(days.pop(), views, views.record)
+
+        meddling = Meddling(begun=lambda: passes.append(1), written=meddle)
+        runner = Runner(reader, store, views.catalogue, outputs=[meddling], progress=meddling)
+        (ran,) = runner.rebuild(["load_history"])
+    assert ran.rebuilt is Why.ASKED
+    assert len(passes) == 4
+    found = views.rows("load_history")
+    assert stale(views)["load_history"] is Why.THINNED
+    views.run()
+    assert len(views.rows("load_history")) < len(found)
+
+
+def test_a_view_that_goes_on_is_not_given_what_was_thinned_around_its_place(views: Views) -> None:
+    """Compaction comes between the look at where the view stands and the first events that are read for it."""
+    for at in range(HOURS, HOURS + 240, 6):
+        views.lay(at, Said("api.load", {"a": {"n": at}}), Said("api.thing", {"t": {"v": 1}}))
+    meddling = Meddling(begun=lambda: views.record.compact(THINNING, lossy=True))
+    with Store.open(views.path, write=True) as store:
+        ran = {each.view: each for each in Runner(views.record, store, views.catalogue, progress=meddling).run()}
+    assert ran["load_history"].rebuilt is Why.THINNED
+    assert ran["thing_history"].rebuilt is None
+    assert views.tables() == rebuilt(views)
+
+
+def test_a_feed_goes_on_only_where_what_is_behind_it_was_left_alone(
+    views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "BATCH_EVENTS", 20)
+    start = Cursor(views.record.log.generation)
+    feeds = [Feed(views.record.log, start, categories=only) for only in (None, frozenset({"api.load"}))]
+    other = Feed(views.record.log, start, categories=frozenset({"api.thing"}))
+    begun = [each.batches() for each in [*feeds, other]]
+    firsts = [next(batches) for batches in begun]
+    unread = Feed(views.record.log, start)
+    thinned_to(1, views, views.record)
+    for batches in begun[:2]:
+        with pytest.raises(LogCompacted, match=f"up to @{firsts[0].cursor.seq} less is left"):
+            next(batches)
+    left = [event for batch in (firsts[2], *begun[2]) for event in batch.events]
+    assert left == list(views.record.log.events("api.thing"))
+    events = [event for batch in unread.batches() for event in batch.events]
+    assert events == list(views.record.log.events())
