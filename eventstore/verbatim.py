@@ -82,6 +82,8 @@ def copy_log(db: sqlite3.Connection, before: int, after: int, until: Position, t
                     ends[event.entity] = _End(event, sealed=True)
     with transaction():
         _copy_entities(db, before, after, ends.values())
+        for table in ("sighting", "unconfirmed"):  # of what came again only later, after all of it before was deleted
+            db.execute(f"DELETE FROM {table}_{after} WHERE entity NOT IN (SELECT id FROM entity_{after})")
         db.execute("DROP TABLE temp.moved")
     _seal(db, after, places, transaction)
     rows = db.execute("SELECT sync FROM entry WHERE generation = ? AND kind = 'sync'", (after,))

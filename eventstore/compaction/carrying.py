@@ -63,7 +63,7 @@ class Work:
             return False
         return not bookkeeping.droppable(self._db, self._generation, plan) and not any(
             sealing.sealable(self._db, self._generation, category.id, planned.until)
-            or (planned.zones and any(Stretches(self._db, self._generation, category.id, planned)))
+            or (planned.zones and any(Stretches(self._db, self._generation, category.id, planned, head=plan.head)))
             for category, planned in self._planned(plan)
         )
 
@@ -97,7 +97,7 @@ class Work:
                 progress.advance(went)
         for category, planned in self._planned(plan):
             if planned.zones:
-                self._thin(number, category, planned, resumed=resumed)
+                self._thin(number, category, planned, head=plan.head, resumed=resumed)
         self._drop_syncs(number, bookkeeping.droppable(self._db, self._generation, plan), progress)
         self._dropping.drop(number, plan.archive_until, progress)
 
@@ -141,8 +141,10 @@ class Work:
 
     # -- thinning
 
-    def _thin(self, number: int, category: NumberedCategory, planned: CategoryPlan, *, resumed: bool) -> None:
-        stretches = Stretches(self._db, self._generation, category.id, planned, resumed=resumed)
+    def _thin(
+        self, number: int, category: NumberedCategory, planned: CategoryPlan, *, head: int, resumed: bool
+    ) -> None:
+        stretches = Stretches(self._db, self._generation, category.id, planned, head=head, resumed=resumed)
         for stretch in stretches:
             segment = self._replace(number, category.id, planned, stretch)
             stretches.carried = ended(self._db, self._generation, segment).standing

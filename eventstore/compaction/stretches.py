@@ -36,8 +36,8 @@ class Stretch(NamedTuple):
     seen: Sequence[Stored]
 
 
-def known_of(db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan) -> Known:
-    """What must be known of a category to thin it by a plan."""
+def known_of(db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan, head: int) -> Known:
+    """What must be known of a category to thin it by a plan of when the log ended with event `head`."""
     times = dict(
         db.execute("SELECT id, observed_at FROM entry WHERE generation = ? AND kind = 'sync'", (generation,)).fetchall()
     )
@@ -45,18 +45,31 @@ def known_of(db: sqlite3.Connection, generation: int, category: int, planned: Ca
     pinned = frozenset(planned.pinned)
     zones = planned.zones
     until = _last_thinned(db, generation, planned)
-    last_thinned: dict[int, int] = {}
+    last = {number: seq for number, _, seq in rows}
+    last_planned = last if max(last.values(), default=0) <= head else _last_of_each(db, generation, category, head)
+    return Known(
+        functools.cache(lambda entry: bucket_of(times[entry], zones)),
+        _last_sealed(db, generation, category, until),
+        last_planned,
+        last,
+        frozenset(number for number, key, _ in rows if key in pinned),
+    )
+
+
+def _last_of_each(db: sqlite3.Connection, generation: int, category: int, until: int) -> dict[int, int]:
+    """The number of each entity's last event up to a number."""
+    query = f"SELECT entity, max(seq) FROM event_{generation} WHERE category = ? AND seq <= ? GROUP BY entity"
+    return _last_sealed(db, generation, category, until) | dict(db.execute(query, (category, until)).fetchall())
+
+
+def _last_sealed(db: sqlite3.Connection, generation: int, category: int, until: int) -> dict[int, int]:
+    found: dict[int, int] = {}
     for segment in segments.listed(db, generation, category, until=until):
         for entity in segments.entities_of(db, generation, segment):
             count = entity.count(until)
             if count:
-                last_thinned[entity.number] = entity.seqs[count - 1]
-    return Known(
-        functools.cache(lambda entry: bucket_of(times[entry], zones)),
-        last_thinned,
-        {number: seq for number, _, seq in rows},
-        frozenset(number for number, key, _ in rows if key in pinned),
-    )
+                found[entity.number] = entity.seqs[count - 1]
+    return found
 
 
 def _last_thinned(db: sqlite3.Connection, generation: int, planned: CategoryPlan) -> int:
@@ -105,14 +118,24 @@ class Stretches:
     """The stretches of a category that thinning changes, in order; `carried` is set between one and the next."""
 
     def __init__(
-        self, db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan, *, resumed: bool = False
+        self,
+        db: sqlite3.Connection,
+        generation: int,
+        category: int,
+        planned: CategoryPlan,
+        *,
+        head: int,
+        resumed: bool = False,
     ) -> None:
-        """`resumed`: who did this before was killed, so that a segment may not begin with what stood before it."""
+        """`head`: the last event when this was planned; since then there may be more.
+
+        `resumed`: who did this before was killed, so that a segment may not begin with what stood before it.
+        """
         self._resumed = resumed
         self._db = db
         self._generation = generation
         self._category = category
-        self._known = known_of(db, generation, category, planned)
+        self._known = known_of(db, generation, category, planned, head)
         self._until = _last_thinned(db, generation, planned)
         self.carried: Mapping[int, Standing] | None = None
         """What stands when the stretch before ends, where that was rewritten."""

@@ -33,12 +33,13 @@ class Known(msgspec.Struct, frozen=True):
     """What must be known of a category to thin a stretch of its events.
 
     `bucket` says into which one the events of an entry fall, None where everything is kept. `last_thinned` is by entity
-    the number of its last event that falls into any, `last` that of its last event of all. `exempt` are pinned
-    entities.
+    the number of its last event that falls into any, `last_planned` that of its last one when that was planned, `last`
+    that of its last one of all. `exempt` are pinned entities.
     """
 
     bucket: Callable[[int], Bucket | None]
     last_thinned: Mapping[int, int]
+    last_planned: Mapping[int, int]
     last: Mapping[int, int]
     exempt: AbstractSet[int] = frozenset()
 
@@ -165,13 +166,13 @@ def _last_interval(events: list[Stored]) -> tuple[list[Stored], int]:
 def _without_short(events: list[Stored], known: Known) -> tuple[list[Stored], int]:
     """The events but for intervals of presence that begin and end among them, and how many of these there are.
 
-    That of the entity's very last event stays: it says that the entity is gone.
+    That of the entity's last event stays: it says that the entity is gone.
     """
     kept: list[Stored] = []
     gone = 0
     for event in events:
         kept.append(event)
-        if event.kind == "disappeared" and event.seq != known.last[event.entity]:
+        if event.kind == "disappeared" and event.seq != known.last_planned[event.entity]:
             begun = next((place for place, each in enumerate(kept) if each.kind == "appeared"), None)
             if begun is not None and not any(each.kind == "disappeared" for each in kept[begun:-1]):
                 del kept[begun:]

@@ -177,3 +177,13 @@ ThinningMachine.TestCase.settings = settings(
     max_examples=settings().max_examples // 2, stateful_step_count=settings().stateful_step_count // 4
 )
 TestThinning = ThinningMachine.TestCase
+
+
+def test_what_a_rebuilt_log_repeats_is_what_was_done_whatever_came_since() -> None:
+    """What came and went within a year stays, for it was the last of its entity then."""
+    machine = ThinningMachine()
+    machine.syncs(shows=[(1, {"a": 0}), (3_456_000_000, {}), (3_456_000_000, {})])
+    machine.thin(text='[category.gauge]\nseal_after = "1h"\nkeep = "yearly"\n')
+    machine.syncs(shows=[(1, {"a": 0})])
+    machine.rebuild()
+    machine.teardown()

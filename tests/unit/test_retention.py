@@ -129,7 +129,7 @@ def test_a_plan_crosses_no_checkpoint() -> None:
 
 def test_an_entity_that_moved_while_its_changes_came_to_nothing_is_left_where_it_moved_to() -> None:
     bucket = Bucket(Spacing.DAILY, 0, DAY)
-    known = Known(lambda _: bucket, {7: 99}, {7: 99})
+    known = Known(lambda _: bucket, {7: 99}, {7: 99}, {7: 99})
     stood = Stood(b'{"n":1}', (1, None, None))
 
     def change(seq: int, scope: int, n: int) -> Stored:
