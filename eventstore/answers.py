@@ -1,4 +1,8 @@
-"""Answers byte for byte, once per content, as zstd deltas against the previous answer of their scope."""
+"""Answers byte for byte, once per content, as zstd deltas against the previous answer of their scope.
+
+As they arrive each has a body of its own. Compaction packs them: several of a scope, in order, are one body then, which
+the first of them has, as a delta against the one before it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 
 from eventstore.cache import ByteCache
-from eventstore.compression import pack, unpack
+from eventstore.compression import CHECKSUM_BYTES, pack, unpack
 from eventstore.errors import Damaged
 
 if TYPE_CHECKING:
@@ -17,15 +21,30 @@ if TYPE_CHECKING:
 
 FULL_COPY_EVERY: Final = 200  # of 50 and 200: half the size; a chain of 200 catalogues is undone in 40 ms
 PACKED_CHAIN: Final = 1000  # packed ones: an old answer is undone in a quarter of a second at most
+GONE: Final = "length(body) = 0 AND pack IS NULL"  # what holds of an answer whose bytes were dropped
+_SAME: Final = "substr(hash, 1, 8) = substr(:hash, 1, 8) AND hash = :hash"  # as its index has it
 DELTA_WORTH: Final = 4  # a delta against bytes that differ in size more than this many times is not tried
 CACHE_BYTES: Final = 32 << 20  # enough that imports, rebuilds and verification undo each delta once
 
 
 class Stored(msgspec.Struct, frozen=True):
-    """An answer's row, but for its body. `depth` counts the deltas between it and a full copy."""
+    """An answer's row, but for its body. `depth` counts the answers between it and a full copy."""
 
     id: int
     depth: int
+
+
+class _Link(NamedTuple):
+    """An answer on the way to another: which bytes of a body are its, and against what that is a delta.
+
+    `body` names it: the answer that has it, and its checksum. `size` is None where it has several.
+    """
+
+    body: tuple[int, bytes]
+    base: int | None
+    packed: bytes
+    size: int | None
+    place: slice
 
 
 class _Pending(NamedTuple):
@@ -44,6 +63,7 @@ class Answers:
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
         self._bodies: ByteCache[int] = ByteCache(CACHE_BYTES)
+        self._packs: ByteCache[tuple[int, bytes]] = ByteCache(CACHE_BYTES // 4)
         self._pending: dict[bytes, _Pending] = {}
         self._pool: ThreadPoolExecutor | None = None
 
@@ -64,7 +84,7 @@ class Answers:
         digest = hashlib.sha256(body).digest()
         if digest in self._pending:
             return self._pending[digest].stored
-        row = self._db.execute("SELECT id, depth, length(body) = 0 FROM answer WHERE hash = ?", (digest,)).fetchone()
+        row = self._db.execute(f"SELECT id, depth, {GONE} FROM answer WHERE {_SAME}", {"hash": digest}).fetchone()
         if row is None:
             return self._store(digest, body, previous)
         return self._restore(row[0], body) if row[2] else Stored(row[0], depth_of(row[1]))
@@ -112,6 +132,7 @@ class Answers:
             each.packed.cancel()
         self._pending.clear()
         self._bodies = ByteCache(CACHE_BYTES)
+        self._packs = ByteCache(CACHE_BYTES // 4)
 
     def stop(self) -> None:
         """End the background work."""
@@ -135,20 +156,43 @@ class Answers:
         return self._undo(number)
 
     def _undo(self, number: int) -> bytes:
-        links: list[tuple[int, int, bytes]] = []
+        links: list[tuple[int, _Link]] = []
         body: bytes | None = None
         wanted: int | None = number
         while body is None and wanted is not None:
-            row = self._db.execute("SELECT size, base, body FROM answer WHERE id = ?", (wanted,)).fetchone()
-            if row is None or len(links) > PACKED_CHAIN:
+            link = self._link(wanted)
+            if link is None or len(links) > PACKED_CHAIN:
                 raise Damaged(f"answer {number} cannot be put together without answer {wanted}")
-            links.append((wanted, row[0], row[2]))
-            wanted = row[1]
+            links.append((wanted, link))
+            wanted = link.base
+            if self._packs.get(link.body) is not None:
+                break
             body = None if wanted is None else self._bodies.get(wanted)
-        for link, size, packed in reversed(links):
-            body = unpack(packed, size, base=body)
-            self._bodies[link] = body
+        for each, link in reversed(links):
+            body = self._bodies[each] = self._of_its_pack(link, body)
         return body or b""
+
+    def _link(self, number: int) -> _Link | None:
+        query = "SELECT size, base, body, pack, start FROM answer WHERE id = ?"
+        row = self._db.execute(query, (number,)).fetchone()
+        if row is None or row[3] is None:
+            return None if row is None else _Link((number, b""), row[1], row[2], row[0], slice(None))
+        base, body = row[1:3]
+        if row[3] != number:
+            base, body = self._db.execute("SELECT base, body FROM answer WHERE id = ?", row[3:4]).fetchone() or (
+                None,
+                b"",
+            )
+        start = row[4] or 0
+        return _Link((row[3], body[-CHECKSUM_BYTES:]), base, body, None, slice(start, start + row[0]))
+
+    def _of_its_pack(self, link: _Link, base: bytes | None) -> bytes:
+        if link.size is not None:
+            return unpack(link.packed, link.size, base=base)
+        whole = self._packs.get(link.body)
+        if whole is None:
+            whole = self._packs[link.body] = unpack(link.packed, None, base=base)
+        return whole[link.place]
 
 
 def near(one: int, other: int) -> bool:

@@ -18,8 +18,9 @@ from eventstore.errors import Damaged
 LEVEL: Final = 3  # of 1, 3, 5 on 678 catalogues (235 MB): 24.1, 0.67 and 0.45 MB in 0.46, 0.51 and 0.68 s
 LEVEL_THINNED: Final = 12  # what is written again and again as time goes on: a tenth more, in a twentieth of the time
 LEVEL_SEALED: Final = 19  # what is written once a day and kept: a quarter less than at level 9, at 2 MB a second
-_CHECKSUM_BYTES: Final = 4
+CHECKSUM_BYTES: Final = 4
 _FRAME_OVERHEAD: Final = 64
+_WIDEST: Final = 27  # bits: what every decompressor takes
 
 _local = threading.local()
 
@@ -27,15 +28,20 @@ _local = threading.local()
 def pack(body: bytes, *, base: bytes | None = None, level: int = LEVEL) -> bytes:
     """Compress `body`, as a delta against `base` where that is given."""
     frame = _compressor(len(body), base, level).compress(body)
-    return frame + zlib.crc32(frame).to_bytes(_CHECKSUM_BYTES, "little")
+    return frame + zlib.crc32(frame).to_bytes(CHECKSUM_BYTES, "little")
 
 
-def unpack(packed: bytes, size: int, *, base: bytes | None = None) -> bytes:
-    """Give back the body of `size` bytes that `pack` took. Raises `Damaged` if these are not its bytes."""
-    frame = packed[:-_CHECKSUM_BYTES]
-    if zlib.crc32(frame).to_bytes(_CHECKSUM_BYTES, "little") != packed[-_CHECKSUM_BYTES:]:
+def unpack(packed: bytes, size: int | None, *, base: bytes | None = None) -> bytes:
+    """Give back the body that `pack` took, of `size` bytes, or (None) of as many as it says itself.
+
+    Raises `Damaged` if these are not its bytes.
+    """
+    frame = packed[:-CHECKSUM_BYTES]
+    if zlib.crc32(frame).to_bytes(CHECKSUM_BYTES, "little") != packed[-CHECKSUM_BYTES:]:
         raise Damaged("a compressed body does not match its checksum")
     try:
+        if size is None:
+            size = zstandard.frame_content_size(frame)
         body = _decompressor(base).decompress(frame, max_output_size=max(size, 0) + _FRAME_OVERHEAD)
     except zstandard.ZstdError as error:
         raise Damaged(f"a compressed body cannot be read: {error}") from None
@@ -53,7 +59,10 @@ def _compressor(size: int, base: bytes | None, level: int) -> zstandard.ZstdComp
         compressor: zstandard.ZstdCompressor = _local.compressor
         return compressor
     # the window must reach back over the whole base, else a 350 kB catalogue finds only its own start again
-    parameters = zstandard.ZstdCompressionParameters.from_level(level, source_size=size, dict_size=len(base))
+    window = min(max((size + len(base)).bit_length(), zstandard.WINDOWLOG_MIN), _WIDEST)
+    parameters = zstandard.ZstdCompressionParameters.from_level(
+        level, source_size=size, dict_size=len(base), window_log=window
+    )
     return zstandard.ZstdCompressor(compression_params=parameters, dict_data=_raw(base))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from eventstore.answers import GONE
 from eventstore.canonical import parse
 from eventstore.errors import AnswerDropped
 from eventstore.model import from_ms
@@ -16,7 +17,7 @@ USES: Final = """
 SELECT answer, lead(attempt) OVER (PARTITION BY scope, page ORDER BY attempt) AS replaced FROM news
 """
 _LAST_REPLACED: Final = f"""
-SELECT max(coalesce(replaced, 1 << 62)) FROM ({USES}) WHERE answer IN (SELECT id FROM answer WHERE length(body) = 0)
+SELECT max(coalesce(replaced, 1 << 62)) FROM ({USES}) WHERE answer IN (SELECT id FROM answer WHERE {GONE})
 """
 # from the sync of that attempt on all is there; what came before it may stand at any time
 _LAST_LOST: Final = """
@@ -33,14 +34,12 @@ ORDER BY c.id DESC LIMIT 1
 
 def anything_gone(db: sqlite3.Connection) -> bool:
     """Whether the bytes of any answer went."""
-    return bool(db.execute("SELECT EXISTS (SELECT 1 FROM answer WHERE length(body) = 0)").fetchone()[0])
+    return bool(db.execute(f"SELECT EXISTS (SELECT 1 FROM answer WHERE {GONE})").fetchone()[0])
 
 
 def is_gone(db: sqlite3.Connection, answer: int) -> bool:
     """Whether the bytes of an answer went."""
-    return bool(
-        db.execute("SELECT EXISTS (SELECT 1 FROM answer WHERE id = ? AND length(body) = 0)", (answer,)).fetchone()[0]
-    )
+    return bool(db.execute(f"SELECT EXISTS (SELECT 1 FROM answer WHERE id = ? AND {GONE})", (answer,)).fetchone()[0])
 
 
 def horizon(db: sqlite3.Connection, generation: int) -> int | None:

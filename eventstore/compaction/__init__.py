@@ -6,6 +6,7 @@ to is left). It begins with a compaction point and ends with a receipt, both ent
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from typing import Final
@@ -163,7 +164,14 @@ def syncs_dropped_since(db: sqlite3.Connection, generation: int, entry: int) -> 
 
 
 def vacuum(db: sqlite3.Connection) -> None:
-    """Give the space of pages that nothing is in back to the disk."""
+    """Give the space of pages that nothing is in back to the disk.
+
+    Where that is more than what is left, this is written anew: all pages are full then. Readers read on meanwhile.
+    """
+    free, pages = (int(db.execute(f"PRAGMA {what}").fetchone()[0]) for what in ("freelist_count", "page_count"))
+    if free > pages - free:
+        with contextlib.suppress(sqlite3.OperationalError):  # no room for it: page by page then
+            db.execute("VACUUM")
     while int(db.execute("PRAGMA freelist_count").fetchone()[0]) > 0:
         db.executescript(f"PRAGMA incremental_vacuum({VACUUMED_TOGETHER})")  # `execute` would free one page each time
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()

@@ -6,18 +6,20 @@ import sqlite3
 from typing import Final
 
 from eventstore import chain
+from eventstore.answers import GONE
 from eventstore.compacted import Dropped
 from eventstore.compaction.writing import Transaction
 from eventstore.evidence import USES
 from eventstore.progress import Progress
 from eventstore.retention import Kept, droppable
 
-TOGETHER: Final = 256  # answers in a transaction
+TOGETHER: Final = 256  # bodies in a transaction
+_EMPTY: Final = "UPDATE answer SET base = NULL, depth = 0, pack = NULL, start = NULL, body = x'' WHERE id = ?"
 
 _KEPT: Final = f"""
-SELECT a.id, a.base, u.replaced FROM answer a
+SELECT a.id, a.base, u.replaced, a.pack FROM answer a
 JOIN (SELECT answer, max(coalesce(replaced, 1 << 62)) AS replaced FROM ({USES}) GROUP BY answer) u ON u.answer = a.id
-WHERE length(a.body) > 0
+WHERE NOT ({GONE})
 """
 # the first attempt of a sync that was not over by then, or that is not recorded
 _BEFORE: Final = """
@@ -41,12 +43,12 @@ class Dropping:
         self._generation = generation
         self._transaction = transaction
 
-    def waiting(self, until: int | None) -> list[int]:
-        """The answers that may go of those that were replaced by then (milliseconds, None: of none)."""
+    def waiting(self, until: int | None) -> list[list[int]]:
+        """The answers that may go, by bodies, of those that were replaced by then (milliseconds, None: of none)."""
         if until is None:
             return []
         rows = self._db.execute(_KEPT).fetchall()
-        answers = {number: Kept(base, replaced) for number, base, replaced in rows}
+        answers = {number: Kept(*kept) for number, *kept in rows}
         held = {row[0] for row in self._db.execute(_LISTED.format(g=self._generation))}
         before = self._db.execute(_BEFORE, (until, self._generation)).fetchone()[0]
         return droppable(answers, before=before, held=held)
@@ -55,13 +57,13 @@ class Dropping:
         """Drop them, what leans on others before these: whatever a kill leaves can be put together."""
         waiting = self.waiting(until)
         if waiting:
-            progress.start(len(waiting), "answers")
+            progress.start(sum(map(len, waiting)), "answers")
         for begin in range(0, len(waiting), TOGETHER):
-            together = [(number,) for number in waiting[begin : begin + TOGETHER]]
+            together = [(number,) for body in waiting[begin : begin + TOGETHER] for number in body]
             with self._transaction():
                 note = "INSERT INTO dropped SELECT id, ?, length(body) FROM answer WHERE id = ?"
                 self._db.executemany(note, [(compaction, *each) for each in together])
-                self._db.executemany("UPDATE answer SET base = NULL, depth = 0, body = x'' WHERE id = ?", together)
+                self._db.executemany(_EMPTY, together)
             progress.advance(len(together))
 
     def dropped(self, compaction: int) -> Dropped | None:

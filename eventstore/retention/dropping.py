@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
@@ -11,26 +12,31 @@ import msgspec
 class Kept(msgspec.Struct, frozen=True):
     """An answer whose bytes are there: the one that it is a delta against, and the attempt that brought another.
 
-    `replaced` is None where one of the scopes that brought it has brought nothing else since.
+    `pack` is the first of those whose bytes are one body, its own among them, None where it has one of its own: such a
+    body goes as a whole. `replaced` is None where one of the scopes that brought it has brought nothing else since.
     """
 
     base: int | None
     replaced: int | None
+    pack: int | None = None
 
 
-def droppable(answers: Mapping[int, Kept], *, before: int, held: AbstractSet[int]) -> list[int]:
-    """The answers whose bytes may go, what leans on another before that other.
+def droppable(answers: Mapping[int, Kept], *, before: int, held: AbstractSet[int]) -> list[list[int]]:
+    """The answers whose bytes may go, those together that are one body; what leans on others before those.
 
     They were replaced by attempts `before` that one, are not `held`, and no answer that stays is a delta against them.
-    An answer's base has a lower number.
+    The base of a body has a lower number than the first answer in it.
     """
-    gone: list[int] = []
+    bodies: dict[int, list[int]] = defaultdict(list)
+    for number in sorted(answers):
+        bodies[answers[number].pack or number].append(number)
+    gone: list[list[int]] = []
     needed: set[int | None] = set()
-    for number in sorted(answers, reverse=True):
-        answer = answers[number]
-        old = answer.replaced is not None and answer.replaced < before
-        if old and number not in held and number not in needed:
-            gone.append(number)
+    for first in sorted(bodies, reverse=True):
+        body = bodies[first]
+        old = all((replaced := answers[number].replaced) is not None and replaced < before for number in body)
+        if old and held.isdisjoint(body) and needed.isdisjoint(body):
+            gone.append(body)
         else:
-            needed.add(answer.base)
+            needed.add(answers[first].base)
     return gone

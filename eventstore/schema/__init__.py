@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Final
 
 APPLICATION_ID: Final = 0x6F726C67  # "orlg"
-VERSION: Final = 3  # PRAGMA user_version: the number of migrations in `migrations`
+VERSION: Final = 4  # PRAGMA user_version: the number of migrations in `migrations`
 PAGE_SIZE: Final = 1024  # bytes; of 1024, 2048, 4096 as fast as the others, and sealed a tenth smaller than with 4096
 ASKING_NOTHING: Final = "cause IN ('rules', 'verdict')"  # what the index of the few syncs that ask nothing covers
 
@@ -154,6 +154,27 @@ CREATE TABLE dropped ( -- answers whose bytes compaction dropped; they may have 
 ALTER TABLE generation ADD COLUMN origin INTEGER /* the one that its older part was copied from, word for word */;
 ALTER TABLE generation ADD COLUMN copied INTEGER /* up to which instant */;
 CREATE INDEX answer_gone ON answer (id) WHERE length(body) = 0;
+"""
+
+# a member of a pack other than its first has an empty body too
+PACKS: Final = """
+CREATE TABLE packed_answer (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    base INTEGER, -- the answer that the body is a delta against
+    depth INTEGER NOT NULL, -- answers between it and a full copy; once it is packed -1 less that
+    pack INTEGER, -- the answer that has the body of several, among them this one; NULL: its body is its own
+    start INTEGER, -- where its bytes begin in that
+    body BLOB NOT NULL -- zstd, with a checksum behind it
+) STRICT;
+INSERT INTO packed_answer (id, hash, size, base, depth, body)
+SELECT id, hash, size, base, depth, body FROM answer ORDER BY id;
+DROP TABLE answer;
+ALTER TABLE packed_answer RENAME TO answer;
+CREATE INDEX answer_hash ON answer (substr(hash, 1, 8));
+CREATE INDEX answer_loose ON answer (base) WHERE depth >= 0;
+CREATE INDEX answer_gone ON answer (id) WHERE length(body) = 0 AND pack IS NULL;
 """
 
 LOG_TABLES: Final = (

@@ -35,6 +35,13 @@ def dropped_evidence(db: Database) -> None:
         db.execute(statement)
 
 
+@record(name="0004_packs_of_answers")
+def packs_of_answers(db: Database) -> None:
+    """Several answers in one body."""
+    for statement in schema.statements(schema.PACKS):
+        db.execute(statement)
+
+
 def apply(connection: sqlite3.Connection) -> None:
     """Bring a record to the newest schema. Each migration is one transaction, together with the note that it ran."""
     connection.execute(f"PRAGMA page_size = {schema.PAGE_SIZE}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from eventstore.answers import Answers, depth_of
@@ -26,9 +26,12 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     progress.start(len(numbers), "answers")
     answers = Answers(db)
     first_sync = dict(db.execute(_FIRST_SYNC).fetchall())
+    packs = dict(db.execute("SELECT pack, count(*) FROM answer WHERE pack IS NOT NULL GROUP BY pack").fetchall())
     for number in numbers:
         try:
-            wrong = _left(db, number) if number in dropped and is_gone(db, number) else _wrong(db, number, answers)
+            wrong = (
+                _left(db, number) if number in dropped and is_gone(db, number) else _wrong(db, number, answers, packs)
+            )
         except Damaged as error:
             wrong = str(error)
         sync = first_sync.get(number)
@@ -38,21 +41,22 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
 
 
 def _left(db: sqlite3.Connection, number: int) -> str | None:
-    row = db.execute("SELECT base, depth FROM answer WHERE id = ?", (number,)).fetchone()
-    return None if row == (None, 0) else "it was dropped, but said to be a delta"
+    row = db.execute("SELECT base, depth, start FROM answer WHERE id = ?", (number,)).fetchone()
+    return None if row == (None, 0, None) else "it was dropped, but said to be a delta, or in a pack"
 
 
-def _wrong(db: sqlite3.Connection, number: int, answers: Answers) -> str | None:
-    stored, size, base, depth = db.execute(
-        "SELECT hash, size, base, depth FROM answer WHERE id = ?", (number,)
+def _wrong(db: sqlite3.Connection, number: int, answers: Answers, packs: Mapping[int, int]) -> str | None:
+    stored, size, base, depth, pack = db.execute(
+        "SELECT hash, size, base, depth, pack FROM answer WHERE id = ?", (number,)
     ).fetchone()
-    depth = depth_of(depth)
-    if base is None and depth != 0:
-        return f"a full copy, but said to be {depth} deltas away from one"
-    if base is not None:
-        row = db.execute("SELECT depth FROM answer WHERE id = ?", (base,)).fetchone()
-        if row is None or depth_of(row[0]) + 1 != depth:
-            return f"its depth {depth} is not that of the answer it leans on, plus one"
+    if pack is not None and pack != number:
+        row = db.execute("SELECT depth FROM answer WHERE id = ? AND pack = id", (pack,)).fetchone()
+        expected = None if row is None else depth_of(row[0])
+    else:
+        row = (-1,) if base is None else db.execute("SELECT depth FROM answer WHERE id = ?", (base,)).fetchone()
+        expected = None if row is None else (-1 if base is None else depth_of(row[0])) + packs.get(number, 1)
+    if expected != depth_of(depth):
+        return f"it is said to be {depth_of(depth)} answers away from a full copy, and is {expected}"
     body = answers.body(number)
     if len(body) != size or hashlib.sha256(body).digest() != stored:
         return "its bytes do not match its hash"

@@ -9,10 +9,11 @@ from typing import Final
 import msgspec
 
 from eventstore import chain
+from eventstore.answers import GONE
 from eventstore.compacted import Report
 from eventstore.verification.finding import Finding, digest_or_none
 
-_GONE: Final = "SELECT id FROM answer WHERE length(body) = 0 AND id NOT IN (SELECT answer FROM dropped) ORDER BY id"
+_GONE: Final = f"SELECT id FROM answer WHERE {GONE} AND id NOT IN (SELECT answer FROM dropped) ORDER BY id"
 # a compaction without a receipt is the one that the next of this generation ends
 _STRAYS: Final = """
 SELECT count(*) FROM dropped

@@ -157,6 +157,17 @@ def test_space_returns_to_the_disk(record: Record) -> None:
     assert record.sizes().free == 0
 
 
+def test_what_is_left_of_a_record_fills_its_pages(record: Record) -> None:
+    """Where most of it goes, the rest is written anew."""
+    for number in range(60, 400):
+        lay_documents(record, number, {"a": {"n": number, "text": f"{number}" * 1000}})
+    record.compact(parse_policy(SEALING))
+    before = record.size()
+    record._db.execute("VACUUM")
+    record._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    assert record.size() == before
+
+
 def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,21 +196,28 @@ def test_what_a_compaction_dropped_that_can_never_end_is_found(record: Record) -
 
 @given(st.data())
 def test_no_kept_answer_leans_on_one_that_went(data: st.DataObject) -> None:
-    count = data.draw(st.integers(0, 12))
-    answers = {
-        number: Kept(
-            data.draw(st.none() if number == 1 else st.none() | st.integers(1, number - 1)),
-            data.draw(st.none() | st.integers(0, 20)),
-        )
-        for number in range(1, count + 1)
-    }
+    answers: dict[int, Kept] = {}
+    bodies: list[list[int]] = []
+    for number in range(1, data.draw(st.integers(0, 12)) + 1):
+        replaced = data.draw(st.none() | st.integers(0, 20))
+        joins = data.draw(st.none() | st.integers(0, len(bodies) - 1)) if bodies else None
+        if joins is not None:
+            bodies[joins].append(number)
+            answers[number] = Kept(None, replaced, bodies[joins][0])
+        else:
+            base = data.draw(st.none() | st.integers(1, number - 1)) if answers else None
+            answers[number] = Kept(base, replaced, data.draw(st.sampled_from([None, number])))
+            bodies.append([number])
     held = data.draw(st.sets(st.integers(1, 12), max_size=3))
     went = droppable(answers, before=10, held=held)
     assert went == sorted(went, reverse=True)
-    for number, answer in answers.items():
-        needed = any(each.base == number for other, each in answers.items() if other not in went)
-        young = answer.replaced is None or answer.replaced >= 10
-        assert (number in went) == (not needed and not young and number not in held)
+    gone = {number for body in went for number in body}
+    needed = {each.base for number, each in answers.items() if number not in gone}
+    for body in bodies:
+        ages = [answers[number].replaced for number in body]
+        young = any(age is None or age >= 10 for age in ages)
+        assert (body in went) == (not young and held.isdisjoint(body) and needed.isdisjoint(body))
+    assert gone == {number for body in bodies if body in went for number in body}
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ def old(tmp_path: Path) -> Path:
 
 def test_a_record_of_the_first_schema_is_brought_up_to_date_when_it_is_read(old: Path) -> None:
     with Record.open(old) as record:
-        assert record._db.execute("PRAGMA user_version").fetchone() == (3,)
+        assert record._db.execute("PRAGMA user_version").fetchone() == (4,)
         assert [entry.kind for entry in record.log.entries()].count("schema") == 2
         assert len(list(record.log.events())) == 17
         assert verify(record, deep=True) == []
