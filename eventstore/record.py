@@ -228,14 +228,13 @@ class Record:
             return copy_log(self._db, self.log.generation, log.generation, until, self.transaction)
 
     def repeat_compaction(self, log: EventLog, progress: Progress | None = None) -> None:
-        """Compact a log that is being built as the present one was compacted last: what went stays gone."""
+        """Compact a log that is being built as the present one was compacted: what went stays gone."""
         from eventstore import compaction  # noqa: PLC0415  # reading needs none of it
 
         with sqlite.explained(self.path):
-            wanted = compaction.repeated(self._db, self.log.generation, log.generation)
-            if wanted is not None:
-                work = compaction.Work(self._db, log.generation, self._step)
-                packing = compaction.Packing(self._db, self._step)
+            work = compaction.Work(self._db, log.generation, self._step)
+            packing = compaction.Packing(self._db, self._step)
+            for wanted in compaction.repeated(self._db, self.log.generation, log.generation):
                 compaction.compact(work, packing, wanted, progress or Silent(), receipted=True)
 
     def _compacted(self, wanted: Plan, progress: Progress) -> Compacted:

@@ -7,6 +7,7 @@ to is left). It begins with a compaction point and ends with a receipt, both ent
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Iterator
 from typing import Final
@@ -92,17 +93,21 @@ def _packed(packing: Packing, until: int, progress: Progress) -> Iterator[int]:
         yield went
 
 
-def repeated(db: sqlite3.Connection, before: int, generation: int) -> Plan | None:
-    """The plan of a generation's last compaction, for the one that is to take its place; None where there was none.
+def repeated(db: sqlite3.Connection, before: int, generation: int) -> list[Plan]:
+    """The plans by which a generation was compacted, for the one that is to take its place, the oldest first.
 
-    Numbers may be others there, so what was to be sealed is told by time.
+    Of those under one policy in a row only the last: it does all that the others did.
     """
-    row = db.execute(
-        "SELECT plan FROM compaction WHERE generation = ? AND receipt IS NOT NULL ORDER BY id DESC LIMIT 1", (before,)
-    ).fetchone()
-    if row is None:
-        return None
-    last = msgspec.json.decode(row[0], type=Point).plan
+    rows = db.execute(
+        "SELECT plan FROM compaction WHERE generation = ? AND receipt IS NOT NULL ORDER BY id", (before,)
+    ).fetchall()
+    plans = [msgspec.json.decode(row[0], type=Point).plan for row in rows]
+    last = [list(each)[-1] for _, each in itertools.groupby(plans, key=lambda plan: (plan.policy, _loses(plan)))]
+    return [_translated(db, before, generation, each) for each in last]
+
+
+def _translated(db: sqlite3.Connection, before: int, generation: int, last: Plan) -> Plan:
+    """A plan for another generation: numbers may be others there, so what was to be sealed is told by time."""
     there = set(db.execute(f"SELECT source, name FROM category_{generation}").fetchall())
     categories = []
     for each in last.categories:
@@ -138,8 +143,11 @@ def compactions(db: sqlite3.Connection) -> list[Compaction]:
 
 def lossy_before(db: sqlite3.Connection) -> bool:
     """Whether anything was ever thinned or dropped in this record: then somebody has said yes to that."""
-    plans = [each.plan for each in compactions(db)]
-    return any(plan.archive_until is not None or any(each.zones for each in plan.categories) for plan in plans)
+    return any(_loses(each.plan) for each in compactions(db))
+
+
+def _loses(plan: Plan) -> bool:
+    return plan.archive_until is not None or any(each.zones for each in plan.categories)
 
 
 def thinned_since(db: sqlite3.Connection, generation: int, entry: int) -> list[ThinnedRange]:

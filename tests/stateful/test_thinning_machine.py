@@ -187,3 +187,13 @@ def test_what_a_rebuilt_log_repeats_is_what_was_done_whatever_came_since() -> No
     machine.syncs(shows=[(1, {"a": 0})])
     machine.rebuild()
     machine.teardown()
+
+
+def test_a_rebuilt_log_repeats_what_an_earlier_policy_did_too() -> None:
+    """An hour's changes stay one, though by the last policy nothing is thinned."""
+    machine = ThinningMachine()
+    machine.syncs(shows=[(1, {"a": 2}), (1, {"a": 0}), (1, {"a": 2}), (3_600_000, {})])
+    machine.thin(text='[category.gauge]\nseal_after = "1h"\nkeep = "hourly"\n')
+    machine.seal()
+    machine.rebuild()
+    machine.teardown()
