@@ -10,6 +10,7 @@ Times are integers, milliseconds since 1970 in UTC. Hashes are SHA-256, 32 bytes
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 APPLICATION_ID: Final = 0x6F726C67  # "orlg"
@@ -418,5 +419,8 @@ def events_view(generation: int) -> str:
 
 
 def statements(script: str) -> list[str]:
-    """The statements of a script, one by one: sqlite3's `executescript` would commit what came before."""
-    return [statement for statement in script.split(";\n") if statement.strip()]
+    """The statements of a script, one by one: sqlite3's `executescript` would commit what came before.
+
+    The file keeps them as they are, comments and all, but for the indentation.
+    """
+    return [re.sub(" {2,}", " ", statement) for statement in script.split(";\n") if statement.strip()]
