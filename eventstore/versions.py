@@ -34,14 +34,15 @@ def unpacked(stored: str | bytes | None) -> str | None:
     """The name that is stored. Raises `Damaged`."""
     if not isinstance(stored, bytes):
         return stored
-    text, mark, rest = stored.partition(_MARK)
-    while mark:
-        if not rest or len(rest) <= rest[0]:
-            raise Damaged("the name of a version ends in the middle")
-        text += rest[1 : 1 + rest[0]].hex().encode()
-        more, mark, rest = rest[1 + rest[0] :].partition(_MARK)
-        text += more
+    name, rest = b"", stored
+    while rest:
+        text, mark, rest = rest.partition(_MARK)
+        name += text
+        if mark:
+            if not rest or len(rest) <= rest[0]:
+                raise Damaged("the name of a version ends in the middle")
+            name, rest = name + rest[1 : 1 + rest[0]].hex().encode(), rest[1 + rest[0] :]
     try:
-        return text.decode()
+        return name.decode()
     except UnicodeDecodeError as error:
         raise Damaged(f"the name of a version is no text: {error.reason}") from None
