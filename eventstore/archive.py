@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from eventstore import chain, evidence, schema
+from eventstore import chain, evidence, names, schema
 from eventstore.answers import Answers
 from eventstore.attempts import Attempts, Came
 from eventstore.canonical import JSON, canonical, parse
@@ -21,8 +21,11 @@ from eventstore.intake import Intake
 from eventstore.model import Asked, Attempt, Cause, Request, Rules, Scope, Sync, from_ms, to_ms
 from eventstore.packing import Row, encode
 from eventstore.skipped import among_skipped
+from eventstore.versions import packed, unpacked
 
-_SYNC: Final = "SELECT id, cause, opened_at, at, interrupted, version, plan, report FROM sync"
+_SYNC: Final = """
+SELECT id, cause, opened_at, at, interrupted, version, (SELECT text FROM plan WHERE id = sync.plan), report FROM sync
+"""
 _ASKED: Final = """
 SELECT c.source, c.resource, c.params, a.sync, s.opened_at, a.attempt
 FROM scope c JOIN asked a ON a.scope = c.id JOIN sync s ON s.id = a.sync WHERE c.source = ? AND c.resource = ?
@@ -62,11 +65,11 @@ class Archive:
         sync = self._next("sync")
         self._db.execute(
             "INSERT INTO sync (id, cause, opened_at, version, plan) VALUES (?, ?, ?, ?, ?)",
-            (sync, cause.value, to_ms(opened_at), version, canonical(plan).decode()),
+            (sync, cause.value, to_ms(opened_at), packed(version), self._plan_id(canonical(plan).decode())),
         )
         self._db.executemany(
             "INSERT INTO sync_rules (sync, resource, rules) VALUES (?, ?, ?)",
-            [(sync, resource, self._rules_id(each)) for resource, each in sorted(rules.items())],
+            [(sync, self._resource_id(address), self._rules_id(each)) for address, each in sorted(rules.items())],
         )
         return sync
 
@@ -152,6 +155,19 @@ class Archive:
                 return None
             self._rules[rules.hash] = row[0]
         return self._rules[rules.hash]
+
+    def _plan_id(self, text: str) -> int:
+        """The number of a plan, given on first use."""
+        row = self._db.execute("SELECT id FROM plan WHERE text = ?", (text,)).fetchone()
+        return row[0] if row else self._added("INSERT INTO plan (text) VALUES (?)", text)
+
+    def _resource_id(self, address: str) -> int:
+        """The number of a resource, given on first use."""
+        row = self._db.execute("SELECT id FROM resource WHERE address = ?", (address,)).fetchone()
+        return row[0] if row else self._added("INSERT INTO resource (address) VALUES (?)", address)
+
+    def _added(self, insert: str, value: str) -> int:
+        return int(self._db.execute(insert, (value,)).lastrowid or 0)
 
     def _next(self, table: str) -> int:
         row = self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()
@@ -254,7 +270,7 @@ class Archive:
                 row[0]
                 for row in self._db.execute(
                     "SELECT s.id FROM sync_rules y CROSS JOIN sync s ON s.id = y.sync AND s.cause = 'sync' "
-                    "AND s.at IS NOT NULL WHERE y.resource = ? ORDER BY y.sync DESC LIMIT ?",
+                    f"AND s.at IS NOT NULL WHERE y.resource = {schema.RESOURCE} ORDER BY y.sync DESC LIMIT ?",
                     (resource, limit),
                 )
             )
@@ -315,7 +331,7 @@ class Archive:
         """The rules that govern a resource (`SOURCE.RESOURCE`) since its last sync, None before the first."""
         row = self._db.execute(
             "SELECT r.hash, r.text FROM sync_rules y JOIN rules r ON r.id = y.rules "
-            "WHERE y.resource = ? ORDER BY y.sync DESC LIMIT 1",
+            f"WHERE y.resource = {schema.RESOURCE} ORDER BY y.sync DESC LIMIT 1",
             (resource,),
         ).fetchone()
         return Rules(row[0].hex(), row[1]) if row else None
@@ -329,16 +345,15 @@ class Archive:
 
     def resources(self) -> list[str]:
         """Addresses of all resources that were ever asked or imported."""
-        return [row[0] for row in self._db.execute("SELECT DISTINCT resource FROM sync_rules ORDER BY resource")]
+        return names.resources(self._db)
 
     def versions(self, resource: str) -> frozenset[str]:
         """Names of the versions that were imported for a resource (`SOURCE.RESOURCE`)."""
         rows = self._db.execute(
-            "SELECT s.version FROM sync_rules y JOIN sync s ON s.id = y.sync "
-            "WHERE y.resource = ? AND s.version IS NOT NULL",
+            f"SELECT s.version FROM sync_rules y JOIN sync s ON s.id = y.sync WHERE y.resource = {schema.RESOURCE}",
             (resource,),
         )
-        return frozenset(row[0] for row in rows)
+        return frozenset(name for row in rows if (name := unpacked(row[0])) is not None)
 
     def scope(self, number: int) -> Scope:
         """The scope of a number. Raises `Damaged`."""
@@ -356,9 +371,12 @@ class Archive:
 
     def _sync(self, row: tuple[Any, ...]) -> Sync:
         rules = self._db.execute(
-            "SELECT y.resource, lower(hex(r.hash)) FROM sync_rules y JOIN rules r ON r.id = y.rules WHERE y.sync = ?",
+            "SELECT a.address, lower(hex(r.hash)) FROM sync_rules y JOIN rules r ON r.id = y.rules "
+            "JOIN resource a ON a.id = y.resource WHERE y.sync = ? ORDER BY a.address",
             (row[0],),
         )
+        if row[6] is None:
+            raise Damaged(f"the plan of sync {row[0]} is missing")
         shift = self.attempt_rows.shift(row[0])
         return Sync(
             row[0],
@@ -366,7 +384,7 @@ class Archive:
             from_ms(row[2] + shift),
             None if row[3] is None else from_ms(row[3] + shift),
             bool(row[4]),
-            row[5],
+            unpacked(row[5]),
             parse(row[6]),
             dict(rules.fetchall()),
             None if row[7] is None else parse(row[7]),

@@ -153,7 +153,8 @@ class Attempts:
         """By how many milliseconds a person's verdict corrects the times of a sync."""
         if self._shifts is None:
             plans = self._db.execute(
-                f"SELECT plan FROM sync WHERE cause = 'verdict' AND {ASKING_NOTHING} AND at IS NOT NULL ORDER BY id"
+                "SELECT p.text FROM sync s JOIN plan p ON p.id = s.plan "
+                f"WHERE cause = 'verdict' AND {ASKING_NOTHING} AND at IS NOT NULL ORDER BY s.id"
             )
             self._shifts = {}
             for plan in map(parse, (row[0] for row in plans.fetchall())):

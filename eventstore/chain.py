@@ -19,6 +19,7 @@ import msgspec
 
 from eventstore.attempts import Attempts
 from eventstore.stored import Stored
+from eventstore.versions import unpacked
 
 Line: TypeAlias = tuple[str | int | bytes | None, ...]
 
@@ -26,10 +27,14 @@ FIRST_ROOT: Final = bytes(32)
 
 _encode = msgspec.json.Encoder().encode
 
-_SYNC: Final = "SELECT 'sync', id, cause, opened_at, at, interrupted, version, plan, report FROM sync WHERE id = ?"
+_SYNC: Final = """
+SELECT 'sync', s.id, s.cause, s.opened_at, s.at, s.interrupted, s.version, p.text, s.report
+FROM sync s LEFT JOIN plan p ON p.id = s.plan WHERE s.id = ?
+"""
 _RULES: Final = """
-SELECT 'rules', y.resource, lower(hex(r.hash)) FROM sync_rules y JOIN rules r ON r.id = y.rules
-WHERE y.sync = ? ORDER BY y.resource
+SELECT 'rules', a.address, lower(hex(r.hash))
+FROM sync_rules y JOIN rules r ON r.id = y.rules LEFT JOIN resource a ON a.id = y.resource
+WHERE y.sync = ? ORDER BY a.address
 """
 _SCOPE: Final = "SELECT source, resource, params FROM scope WHERE id = ?"
 _ANSWER: Final = "SELECT lower(hex(hash)), size FROM answer WHERE id = ?"
@@ -49,9 +54,9 @@ SELECT 'disturbed', s.source, s.resource, s.params FROM disturbed_{g} d LEFT JOI
 WHERE d.entry = ? ORDER BY s.source, s.resource, s.params
 """
 _RESULTS: Final = """
-SELECT 'result', r.resource, r.status, r.asked, r.listed, r.complete, r.doubted
+SELECT 'result', a.address, r.status, r.asked, r.listed, r.complete, r.doubted
 FROM entry n JOIN sync_rules y ON y.sync = n.sync JOIN result_{g} r ON r.resource = y.resource AND r.entry = n.id
-WHERE n.id = ? ORDER BY r.resource
+LEFT JOIN resource a ON a.id = r.resource WHERE n.id = ? ORDER BY a.address
 """
 _CATEGORIES: Final = """
 SELECT 'category', id, source, name, resource FROM category_{g} WHERE entry = ? ORDER BY id
@@ -103,7 +108,8 @@ def sync_lines(
     db: sqlite3.Connection, sync: int, attempts: Attempts, pending: Mapping[int, tuple[bytes, int]] | None = None
 ) -> Iterator[Line]:
     """All that the archive holds of a sync. `pending`: digest and size of answers that are not written yet, by id."""
-    yield from db.execute(_SYNC, (sync,))
+    for *row, version, plan, report in db.execute(_SYNC, (sync,)):
+        yield (*row, unpacked(version), plan, report)
     yield from db.execute(_RULES, (sync,))
     for row, page in attempts.block(sync).pages():
         scope = db.execute(_SCOPE, (row.scope,)).fetchone() or (None, None, None)

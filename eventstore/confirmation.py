@@ -84,7 +84,8 @@ class Evidence:
     def _doubted(self, scope: int, entry: int) -> bool:
         """Whether an entry has listings of a scope's resource that were not believed."""
         row = self._db.execute(
-            f"SELECT 1 FROM scope c JOIN result_{self._generation} r ON r.resource = c.source || '.' || c.resource "
+            f"SELECT 1 FROM scope c JOIN resource a ON a.address = c.source || '.' || c.resource "
+            f"JOIN result_{self._generation} r ON r.resource = a.id "
             "WHERE c.id = ? AND r.entry = ? AND r.doubted > 0",
             (scope, entry),
         ).fetchone()

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from eventstore import confirmation, generations, names, replay, sqlite
+from eventstore import confirmation, generations, names, replay, schema, sqlite
 from eventstore.archive import Archive
 from eventstore.canonical import JSON, Document
 from eventstore.compacted import ThinnedRange
@@ -450,7 +450,7 @@ class EventLog:
             rows = self._db.execute(
                 "SELECT n.sync FROM sync_rules y CROSS JOIN entry n ON n.sync = y.sync AND n.generation = ? "
                 "AND n.kind = 'sync' JOIN sync s ON s.id = n.sync AND s.cause IN ('sync', 'import') "
-                "WHERE y.resource = ? ORDER BY n.id DESC",
+                f"WHERE y.resource = {schema.RESOURCE} ORDER BY n.id DESC",
                 (generation, resource),
             )
             return [row[0] for row in rows]

@@ -20,6 +20,13 @@ class NumberedCategory(NamedTuple):
     resource: str = ""
 
 
+def resources(db: sqlite3.Connection) -> list[str]:
+    """Addresses (`SOURCE.RESOURCE`) of all resources that any sync asked or imported, in order."""
+    asked = "SELECT 1 FROM sync_rules WHERE resource = resource.id"
+    rows = db.execute(f"SELECT address FROM resource WHERE EXISTS ({asked}) ORDER BY address")
+    return [row[0] for row in rows]
+
+
 def find_category(db: sqlite3.Connection, generation: int, address: str) -> NumberedCategory:
     """The category that `CATEGORY` or `SOURCE.CATEGORY` names. Raises `UnknownCategory`."""
     source, _, name = address.rpartition(".")

@@ -11,6 +11,7 @@ import msgspec
 from eventstore.canonical import parse
 from eventstore.errors import BeyondHead
 from eventstore.model import from_ms, to_ms
+from eventstore.schema import RESOURCE
 from eventstore.skipped import find_skipped
 
 Instant: TypeAlias = datetime | int
@@ -87,9 +88,9 @@ SELECT max(max(
     coalesce((SELECT max(entry) FROM listing_{g} WHERE scope = s.id AND complete = 0 AND entry <= ?), 0)
 )) FROM scope s WHERE s.source = ? AND s.resource = ?
 """
-_RULES: Final = """
+_RULES: Final = f"""
 SELECT lower(hex(r.hash)), n.sync, n.observed_at FROM entry n
-JOIN sync_rules sr ON sr.sync = n.sync AND sr.resource = ? JOIN rules r ON r.id = sr.rules WHERE n.id = ?
+JOIN sync_rules sr ON sr.sync = n.sync AND sr.resource = {RESOURCE} JOIN rules r ON r.id = sr.rules WHERE n.id = ?
 """
 
 

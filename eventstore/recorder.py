@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from eventstore import chain, confirmation, outcome, replay, segments
+from eventstore import chain, confirmation, outcome, replay, schema, segments
 from eventstore.archive import Archive
 from eventstore.canonical import NOTHING_DIGEST, Document, encode, parse
 from eventstore.errors import CategoryTaken, EventStoreError
@@ -23,6 +23,10 @@ from eventstore.patch import diff
 from eventstore.skipped import next_entry
 
 REQUESTED_KEPT: Final = 10_000  # attempts whose time is remembered
+
+_RULES: Final = """
+SELECT a.address, y.rules FROM sync_rules y JOIN resource a ON a.id = y.resource WHERE y.sync = ? ORDER BY a.address
+"""
 
 
 class Learned(msgspec.Struct, frozen=True):
@@ -288,14 +292,14 @@ class Recorder:
     def _rules(self, sync: int) -> dict[str, int]:
         """The numbers of the rules that a sync is read by, by resource: in a rebuild those that it was begun with."""
         if self._rebuilt is None:
-            rows = self._db.execute("SELECT resource, rules FROM sync_rules WHERE sync = ?", (sync,))
+            rows = self._db.execute(_RULES, (sync,))
             return dict(rows.fetchall())
         return self._rebuilt
 
     def _write_results(self, entry: int, results: Sequence[Result]) -> None:
         self._db.executemany(
             f"INSERT INTO result_{self._generation} (resource, entry, status, asked, listed, complete, doubted) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            f"VALUES ({schema.RESOURCE}, ?, ?, ?, ?, ?, ?)",
             [(r.resource, entry, r.status.value, r.asked, r.listed, r.complete, r.doubted) for r in results],
         )
 

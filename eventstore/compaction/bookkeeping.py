@@ -35,6 +35,9 @@ _LENT: Final = f"""
 SELECT l.attempt FROM sync s JOIN entry n ON n.sync = s.id AND n.generation = ? AND n.kind = 'sync'
 JOIN {{table}}_{{g}} l ON l.entry = n.id WHERE s.{ASKING_NOTHING}
 """
+_ASKED: Final = """
+SELECT a.address FROM sync_rules y JOIN resource a ON a.id = y.resource WHERE y.sync = ? ORDER BY a.address
+"""
 _DROPPED_WITH: Final = ("listing", "repeat", "disturbed", "sighting", "unconfirmed", "unread", "issue")
 
 
@@ -99,7 +102,7 @@ def _told(
     with_events = _entries_with_events(db, generation)
     lent = _lent(db, generation, attempts)
     for entry, sync, at, cause, doubted in db.execute(_SYNCS, (generation, before)).fetchall():
-        asked = [row[0] for row in db.execute("SELECT resource FROM sync_rules WHERE sync = ?", (sync,))]
+        asked = [row[0] for row in db.execute(_ASKED, (sync,))]
         yields = [each for resource in asked for each in resources.get(resource, [])]
         whole = not asked or any(resource not in resources for resource in asked)
         needed = entry in with_events or sync in lent or cause != Cause.SYNC.value or bool(doubted)
@@ -147,7 +150,7 @@ def _exceptions(db: sqlite3.Connection, generation: int, entry: int) -> frozense
     rows = db.execute(
         f"SELECT 'unconfirmed', entity, '' FROM unconfirmed_{g} WHERE entry = :entry "
         f"UNION ALL SELECT 'unread', scope, key FROM unread_{g} WHERE entry = :entry "
-        "UNION ALL SELECT 'doubted', 0, r.resource FROM entry n JOIN sync_rules y ON y.sync = n.sync "
+        "UNION ALL SELECT 'doubted', r.resource, '' FROM entry n JOIN sync_rules y ON y.sync = n.sync "
         f"JOIN result_{g} r ON r.resource = y.resource AND r.entry = n.id AND r.doubted > 0 WHERE n.id = :entry",
         {"entry": entry},
     )

@@ -1,7 +1,7 @@
 """The tables of `record.db`. Migrations are in `migrations`, imported only when there is something to migrate.
 
-Archive (shared by all generations): `rules`, `scope`, `sync`, `sync_rules`, `attempt`, `news`, `asked`, `answer`,
-`dropped`.
+Archive (shared by all generations): `rules`, `plan`, `resource`, `scope`, `sync`, `sync_rules`, `attempt`, `news`,
+`asked`, `answer`, `dropped`. `sync`, `sync_rules` and `result_N` are those of `NUMBERED` and `_RESULT`.
 Chain: `generation`, `entry`, `compaction`, `skipped`.
 Log (one set of tables for each generation, named with its number): see `log_tables`.
 Columns of a primary key come first: SQLite 3.40's integrity check misreads other WITHOUT ROWID tables.
@@ -10,12 +10,14 @@ Times are integers, milliseconds since 1970 in UTC. Hashes are SHA-256, 32 bytes
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 APPLICATION_ID: Final = 0x6F726C67  # "orlg"
-VERSION: Final = 4  # PRAGMA user_version: the number of migrations in `migrations`
+VERSION: Final = 5  # PRAGMA user_version: the number of migrations in `migrations`
 PAGE_SIZE: Final = 1024  # bytes; of 1024, 2048, 4096 as fast as the others, and sealed a tenth smaller than with 4096
 ASKING_NOTHING: Final = "cause IN ('rules', 'verdict')"  # what the index of the few syncs that ask nothing covers
+RESOURCE: Final = "(SELECT id FROM resource WHERE address = ?)"  # its number; NULL, which nothing equals, without one
 
 ARCHIVE: Final = """
 CREATE TABLE rules (
@@ -156,6 +158,45 @@ ALTER TABLE generation ADD COLUMN copied INTEGER /* up to which instant */;
 CREATE INDEX answer_gone ON answer (id) WHERE length(body) = 0;
 """
 
+# what came again in each row of a sync has a number since, or is packed; rows of `result_N` as well, see `_RESULT`
+NUMBERED: Final = """
+CREATE TABLE plan (
+    id INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE -- JSON
+) STRICT;
+CREATE TABLE resource (
+    id INTEGER PRIMARY KEY,
+    address TEXT NOT NULL UNIQUE -- SOURCE.RESOURCE
+) STRICT;
+CREATE TABLE sync (
+    id INTEGER PRIMARY KEY,
+    cause TEXT NOT NULL, -- sync, import, rules, verdict, summary
+    opened_at INTEGER NOT NULL,
+    at INTEGER, -- when its answers were in; NULL while it is open
+    interrupted INTEGER, -- 1: it was killed, and closed afterwards with what had been archived
+    version ANY, -- of an import: what names the version; a BLOB where hexadecimal in it is packed
+    plan INTEGER NOT NULL,
+    report TEXT, -- JSON: what asking came to, in counts and seconds; NULL where nobody was asked
+    digest BLOB, -- over all that the archive holds of it; NULL while it is open
+    first INTEGER, -- its first attempt; NULL without any
+    attempts BLOB -- packed, once it is closed; NULL without any
+) STRICT;
+CREATE TABLE sync_rules (
+    resource INTEGER NOT NULL,
+    sync INTEGER NOT NULL,
+    rules INTEGER NOT NULL,
+    PRIMARY KEY (resource, sync)
+) STRICT, WITHOUT ROWID;
+"""
+
+NUMBERED_INDEXES: Final = """
+CREATE INDEX sync_open ON sync (id) WHERE at IS NULL;
+CREATE INDEX sync_asking_nothing ON sync (cause, id) WHERE cause IN ('rules', 'verdict');
+CREATE INDEX sync_doubted ON sync (id) WHERE instr(report, '"doubt"') > 0;
+CREATE INDEX sync_first ON sync (first) WHERE first IS NOT NULL;
+CREATE INDEX sync_rules_sync ON sync_rules (sync);
+"""
+
 # a member of a pack other than its first has an empty body too
 PACKS: Final = """
 CREATE TABLE packed_answer (
@@ -256,16 +297,6 @@ CREATE TABLE disturbed_{g} ( -- what a scope held was changed by another's listi
     PRIMARY KEY (scope, entry)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX disturbed_entry_{g} ON disturbed_{g} (entry);
-CREATE TABLE result_{g} ( -- how a sync ended for each resource that it asked
-    resource TEXT NOT NULL, -- SOURCE.RESOURCE
-    entry INTEGER NOT NULL,
-    status TEXT NOT NULL, -- success, partial, failed
-    asked INTEGER NOT NULL, -- scopes, as these two
-    listed INTEGER NOT NULL,
-    complete INTEGER NOT NULL,
-    doubted INTEGER NOT NULL, -- entities whose disappearance was not believed
-    PRIMARY KEY (resource, entry)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE sighting_{g} ( -- confirmations that no complete listing of the entity's scope implies
     entity INTEGER NOT NULL,
     entry INTEGER NOT NULL,
@@ -348,6 +379,32 @@ ALTER TABLE entity_{g} ADD COLUMN entry INTEGER /* of its last event, once that 
 ALTER TABLE entity_{g} ADD COLUMN origin INTEGER /* the scope of that event */;
 """
 
+_FIRST_RESULT: Final = """
+CREATE TABLE result_{g} ( -- how a sync ended for each resource that it asked
+    resource TEXT NOT NULL, -- SOURCE.RESOURCE
+    entry INTEGER NOT NULL,
+    status TEXT NOT NULL, -- success, partial, failed
+    asked INTEGER NOT NULL, -- scopes, as these two
+    listed INTEGER NOT NULL,
+    complete INTEGER NOT NULL,
+    doubted INTEGER NOT NULL, -- entities whose disappearance was not believed
+    PRIMARY KEY (resource, entry)
+) STRICT, WITHOUT ROWID;
+"""
+
+_RESULT: Final = """
+CREATE TABLE result_{g} ( -- how a sync ended for each resource that it asked
+    resource INTEGER NOT NULL,
+    entry INTEGER NOT NULL,
+    status TEXT NOT NULL, -- success, partial, failed
+    asked INTEGER NOT NULL, -- scopes, as these two
+    listed INTEGER NOT NULL,
+    complete INTEGER NOT NULL,
+    doubted INTEGER NOT NULL, -- entities whose disappearance was not believed
+    PRIMARY KEY (resource, entry)
+) STRICT, WITHOUT ROWID;
+"""
+
 _VIEW: Final = """
 CREATE VIEW events AS
 SELECT e.seq, strftime('%Y-%m-%dT%H:%M:%fZ', n.observed_at / 1000.0, 'unixepoch') AS observed_at,
@@ -359,17 +416,22 @@ JOIN category_{g} c ON c.id = e.category
 
 def log_tables(generation: int) -> str:
     """The SQL that makes the tables of one generation of the log."""
-    return first_log_tables(generation) + sealed_tables(generation)
+    return _LOG.format(g=generation) + sealed_tables(generation) + result_table(generation)
 
 
 def first_log_tables(generation: int) -> str:
     """Those tables that a log had before anything could be sealed."""
-    return _LOG.format(g=generation)
+    return (_LOG + _FIRST_RESULT).format(g=generation)
 
 
 def sealed_tables(generation: int) -> str:
     """Those tables and columns that sealed history needs."""
     return _SEALED.format(g=generation)
+
+
+def result_table(generation: int) -> str:
+    """The table of how syncs ended, since resources have numbers."""
+    return _RESULT.format(g=generation)
 
 
 def events_view(generation: int) -> str:
@@ -378,5 +440,8 @@ def events_view(generation: int) -> str:
 
 
 def statements(script: str) -> list[str]:
-    """The statements of a script, one by one: sqlite3's `executescript` would commit what came before."""
-    return [statement for statement in script.split(";\n") if statement.strip()]
+    """The statements of a script, one by one: sqlite3's `executescript` would commit what came before.
+
+    The file keeps them as they are, comments and all, but for the indentation.
+    """
+    return [re.sub(" {2,}", " ", statement) for statement in script.split(";\n") if statement.strip()]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Final
 
 from sqlite_utils import Database, Migrations
 
-from eventstore import schema
+from eventstore import schema, versions
 
 record = Migrations("record")
 
@@ -35,7 +36,40 @@ def dropped_evidence(db: Database) -> None:
         db.execute(statement)
 
 
-@record(name="0004_packs_of_answers")
+# in the order in which they came first
+_MOVED: Final = """
+INSERT INTO plan (text) SELECT plan FROM old_sync GROUP BY plan ORDER BY min(id);
+INSERT INTO resource (address) SELECT resource FROM old_sync_rules GROUP BY resource ORDER BY min(sync), resource;
+INSERT INTO sync (id, cause, opened_at, at, interrupted, version, plan, report, digest, first, attempts)
+SELECT s.id, cause, opened_at, at, interrupted, packed(version), p.id, report, digest, first, attempts
+FROM old_sync s JOIN plan p ON p.text = s.plan ORDER BY s.id;
+INSERT INTO sync_rules (resource, sync, rules)
+SELECT a.id, y.sync, y.rules FROM old_sync_rules y JOIN resource a ON a.address = y.resource ORDER BY 1, 2;
+"""
+_MOVED_RESULTS: Final = """
+INSERT OR IGNORE INTO resource (address) SELECT DISTINCT resource FROM old_result_{g} /* strays are found later on */;
+INSERT INTO result_{g} (resource, entry, status, asked, listed, complete, doubted)
+SELECT a.id, r.entry, r.status, r.asked, r.listed, r.complete, r.doubted
+FROM old_result_{g} r JOIN resource a ON a.address = r.resource ORDER BY 1, 2;
+"""
+
+
+@record(name="0004_numbered_names")
+def numbered_names(db: Database) -> None:
+    """Numbers for plans and resources, and the names of versions packed: each row had them in full."""
+    db.conn.create_function("packed", 1, versions.packed, deterministic=True)
+    logs = [row[0] for row in db.execute("SELECT id FROM generation WHERE state <> 'superseded'").fetchall()]
+    tables = ["sync", "sync_rules", *(f"result_{generation}" for generation in logs)]
+    for table in tables:
+        db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    made = schema.NUMBERED + "".join(map(schema.result_table, logs))
+    moved = _MOVED + "".join(_MOVED_RESULTS.format(g=generation) for generation in logs)
+    dropped = "".join(f"DROP TABLE old_{table};\n" for table in tables)
+    for statement in schema.statements(made + moved + dropped + schema.NUMBERED_INDEXES):
+        db.execute(statement)
+
+
+@record(name="0005_packs_of_answers")
 def packs_of_answers(db: Database) -> None:
     """Several answers in one body."""
     for statement in schema.statements(schema.PACKS):

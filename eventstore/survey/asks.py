@@ -8,13 +8,14 @@ from typing import Final
 
 from eventstore.attempts import Attempts, Block
 from eventstore.confirmation import PAGE_BITS, unmasked
+from eventstore.schema import RESOURCE
 
 MOST: Final = 6  # syncs looked back on: whoever waits longer with each failure waits no longer after so many
 
-_SYNCS: Final = """
+_SYNCS: Final = f"""
 SELECT s.id, n.id FROM sync_rules y CROSS JOIN sync s ON s.id = y.sync AND s.cause = 'sync' AND s.at IS NOT NULL
 LEFT JOIN entry n ON n.sync = s.id AND n.generation = ? AND n.kind = 'sync'
-WHERE y.resource = ? ORDER BY y.sync DESC LIMIT ?
+WHERE y.resource = {RESOURCE} ORDER BY y.sync DESC LIMIT ?
 """
 # by the sync that asked: what was read again under new rules was not asked again
 _COMPLETE: Final = """

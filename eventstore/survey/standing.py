@@ -9,20 +9,22 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from eventstore import names
 from eventstore.attempts import Attempts
 from eventstore.model import Cause, Status, from_ms
+from eventstore.schema import RESOURCE
 
 # neither a change of rules nor a verdict asks for anything: they are no syncs of a resource here
-_NEWEST: Final = """
+_NEWEST: Final = f"""
 SELECT s.id, s.cause, s.opened_at, s.at, n.id
 FROM sync_rules y CROSS JOIN sync s ON s.id = y.sync
 LEFT JOIN entry n ON n.sync = s.id AND n.generation = ? AND n.kind = 'sync'
-WHERE y.resource = ? AND s.cause IN ('sync', 'import') ORDER BY y.sync DESC LIMIT 1
+WHERE y.resource = {RESOURCE} AND s.cause IN ('sync', 'import') ORDER BY y.sync DESC LIMIT 1
 """
-_STATUS: Final = "SELECT status FROM result_{g} WHERE resource = ? AND entry = ?"
-_LISTED: Final = """
-SELECT r.entry FROM result_{g} r JOIN entry n ON n.id = r.entry JOIN sync s ON s.id = n.sync AND s.cause <> 'rules'
-WHERE r.resource = ? AND r.listed > 0 ORDER BY r.entry DESC LIMIT 1
+_STATUS: Final = f"SELECT status FROM result_{{g}} WHERE resource = {RESOURCE} AND entry = ?"
+_LISTED: Final = f"""
+SELECT r.entry FROM result_{{g}} r JOIN entry n ON n.id = r.entry JOIN sync s ON s.id = n.sync AND s.cause <> 'rules'
+WHERE r.resource = {RESOURCE} AND r.listed > 0 ORDER BY r.entry DESC LIMIT 1
 """
 # by the last complete listing of their scope; of the newest sync where there are several, and whether each scope of it
 # was listed since, though not completely
@@ -34,17 +36,17 @@ JOIN category_{g} c ON c.id = t.category JOIN entry n ON n.id = u.entry
 WHERE u.doubted = 1 AND u.entry = (SELECT max(entry) FROM listing_{g} WHERE scope = t.scope AND complete = 1)
 GROUP BY 1, u.entry ORDER BY u.entry
 """
-_COMPLETE: Final = """
-SELECT n.sync, n.id FROM result_{g} r JOIN entry n ON n.id = r.entry
-WHERE r.resource = ? AND r.complete > 0 ORDER BY r.entry DESC LIMIT 1
+_COMPLETE: Final = f"""
+SELECT n.sync, n.id FROM result_{{g}} r JOIN entry n ON n.id = r.entry
+WHERE r.resource = {RESOURCE} AND r.complete > 0 ORDER BY r.entry DESC LIMIT 1
 """
 _READ: Final = """
 SELECT l.attempt FROM listing_{g} l JOIN scope s ON s.id = l.scope
 WHERE l.entry = ? AND l.complete = 1 AND s.source = ? AND s.resource = ?
 """
-_FAILED: Final = """
-SELECT count(*), min(n.observed_at) FROM result_{g} r JOIN entry n ON n.id = r.entry
-JOIN sync s ON s.id = n.sync AND s.cause = 'sync' WHERE r.resource = ? AND r.entry > ? AND r.asked > 0
+_FAILED: Final = f"""
+SELECT count(*), min(n.observed_at) FROM result_{{g}} r JOIN entry n ON n.id = r.entry
+JOIN sync s ON s.id = n.sync AND s.cause = 'sync' WHERE r.resource = {RESOURCE} AND r.entry > ? AND r.asked > 0
 """
 _EMPTY: Final = """
 SELECT gone.resource, n.observed_at FROM (
@@ -86,7 +88,7 @@ def standings(db: sqlite3.Connection, generation: int, attempts: Attempts) -> li
     empty = dict(db.execute(_EMPTY.format(g=generation)).fetchall())
     doubted = {resource: found for resource, *found in db.execute(_DOUBTED.format(g=generation))}
     found = []
-    for (resource,) in db.execute("SELECT DISTINCT resource FROM sync_rules ORDER BY resource").fetchall():
+    for resource in names.resources(db):
         newest = db.execute(_NEWEST, (generation, resource)).fetchone()
         if newest is not None:
             of_resource = _Resource(db, generation, attempts, resource)

@@ -161,6 +161,8 @@ _SYNC_OF: Final = {
     "_sqlite_migrations": _NONE,
     "generation": _NONE,
     "rules": "SELECT sync FROM sync_rules WHERE rules = :id",
+    "plan": "SELECT id FROM sync WHERE plan = :id",
+    "resource": "SELECT sync FROM sync_rules WHERE resource = :id",
     "scope": "SELECT sync FROM asked WHERE scope = :id",
     "sync": "SELECT :id",
     "sync_rules": "SELECT :sync",

@@ -24,8 +24,8 @@ import msgspec
 import zstandard
 
 from collector import World, play
-from eventstore import Document, Item, Listing, Record, parse_policy
-from tests.laying import MODELS, lay_down, step_of
+from eventstore import Cause, Document, Item, Listing, Record, parse_policy
+from tests.laying import MODELS, RULES, hour, lay_down, step_of
 from tests.model import Model
 
 Line: TypeAlias = tuple[Any, ...]
@@ -76,6 +76,19 @@ def frame(size: int, packed: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(packed[:-4], max_output_size=size)
 
 
+def version_of(stored: Any) -> Any:
+    """The name of a version: where it is a BLOB, 0xFF and a number stand before so many bytes of hexadecimal."""
+    if not isinstance(stored, bytes):
+        return stored
+    name, rest = b"", stored
+    while rest:
+        text, mark, rest = rest.partition(b"\xff")
+        name += text
+        if mark:
+            name, rest = name + rest[1 : 1 + rest[0]].hex().encode(), rest[1 + rest[0] :]
+    return name.decode()
+
+
 def canonical(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 
@@ -122,6 +135,8 @@ class Witness:
         self._db = db
         self._scopes = {number: rest for number, *rest in db.execute("SELECT id, source, resource, params FROM scope")}
         self._rules = {number: digest.hex() for number, digest in db.execute("SELECT id, hash FROM rules")}
+        self._plans = dict(db.execute("SELECT id, text FROM plan"))
+        self._resources = dict(db.execute("SELECT id, address FROM resource"))
         self._sealed: dict[int, list[dict[str, Any]]] = {}  # by entry
         self.met: Counter[str] = Counter()
 
@@ -204,10 +219,10 @@ class Witness:
 
     def _archived(self, sync: int) -> Iterator[Line]:
         columns = "id, cause, opened_at, at, interrupted, version, plan, report, first, attempts"
-        ((*row, first, block),) = self._all(f"SELECT {columns} FROM sync WHERE id = ?", sync)
-        yield "sync", *row
+        ((*row, version, plan, report, first, block),) = self._all(f"SELECT {columns} FROM sync WHERE id = ?", sync)
+        yield "sync", *row, version_of(version), self._plans[plan], report
         rules = self._all("SELECT resource, rules FROM sync_rules WHERE sync = ?", sync)
-        yield from by_name(("rules", resource, self._rules[number]) for resource, number in rules)
+        yield from by_name(("rules", self._resources[resource], self._rules[number]) for resource, number in rules)
         pages: Counter[int] = Counter()
         for number, scope, asked, arrived, status, answered, error, url, tries, own in (
             unpacked(first, row[2], block) if block else ()
@@ -236,7 +251,7 @@ class Witness:
         yield from sorted(("repeat", *row) for row in rows("page, mask", "repeat"))
         yield from by_name(("disturbed", *self._scopes[scope]) for (scope,) in rows("scope", "disturbed"))
         results = rows("resource, status, asked, listed, complete, doubted", "result")
-        yield from by_name(("result", *row) for row in results)
+        yield from by_name(("result", self._resources[resource], *row) for resource, *row in results)
         yield from sorted(("category", *row) for row in rows("id, source, name, resource", "category"))
         sightings = rows("entity, scope, parent_category, parent", "sighting")
         yield from by_name(("sighting", *entities[t], *self._scopes[s], *parent) for t, s, *parent in sightings)
@@ -282,6 +297,11 @@ def test_every_root_follows_from_the_file_as_the_page_says(tmp_path: Path) -> No
         for number, (complete, items, present) in enumerate(steps):
             listing = Listing(MODELS, ("model",), 0, complete, items, frozenset(present))
             lay_down(record, Model(), step_of(number, MODELS, listing))
+        with record.transaction():
+            at, name = hour(len(steps)), f"git {'0123456789abcdef' * 2}01234567:☃.json"
+            sync = record.archive.open_sync(Cause.IMPORT, opened_at=at, rules={"api.models": RULES}, version=name)
+            record.archive.close_sync(sync, at=at)
+            record.log.record(sync, [])
     met = witnessed(tmp_path / "world" / "record.db") | witnessed(tmp_path / "laid" / "record.db")
     with Record.open(tmp_path / "world", write=True) as record:
         record.compact(parse_policy(POLICY), lossy=True)
