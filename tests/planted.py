@@ -689,6 +689,27 @@ BUGS: Final = (
         (*RETENTION, "tests/faults/test_paging_while_compacted.py"),
     ),
     Bug(
+        "a feed that reads on where less is left of what it has given",
+        (Change("eventstore/feed.py", "if self._gaps() != self._behind:", "if False:"),),
+        COMPACTED_VIEWS,
+    ),
+    Bug(
+        "a rebuilt log compacted by the last policy alone",
+        (
+            Change(
+                "eventstore/compaction/__init__.py",
+                "generation, each) for each in last]",
+                "generation, each) for each in last[-1:]]",
+            ),
+        ),
+        RETENTION,
+    ),
+    Bug(
+        "an answer taken from the beginning of its pack",
+        (Change("eventstore/answers.py", "start = row[4] or 0", "start = 0"),),
+        ("tests/unit/test_packs.py",),
+    ),
+    Bug(
         "an iteration that sees what compaction makes meanwhile",
         (
             Change(
