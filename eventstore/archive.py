@@ -26,6 +26,7 @@ from eventstore.versions import packed, unpacked
 _SYNC: Final = """
 SELECT id, cause, opened_at, at, interrupted, version, (SELECT text FROM plan WHERE id = sync.plan), report FROM sync
 """
+_NUMBERED: Final = {"plan": "text", "resource": "address"}
 _ASKED: Final = """
 SELECT c.source, c.resource, c.params, a.sync, s.opened_at, a.attempt
 FROM scope c JOIN asked a ON a.scope = c.id JOIN sync s ON s.id = a.sync WHERE c.source = ? AND c.resource = ?
@@ -43,6 +44,7 @@ class Archive:
         self._scopes: dict[Scope, int] = {}
         self._named: dict[int, Scope] = {}
         self._rules: dict[str, int] = {}
+        self._numbers: dict[tuple[str, str], int] = {}  # by table and text
         self._intake = Intake(connection, self._answers, self.attempt_rows)
 
     @property
@@ -65,11 +67,14 @@ class Archive:
         sync = self._next("sync")
         self._db.execute(
             "INSERT INTO sync (id, cause, opened_at, version, plan) VALUES (?, ?, ?, ?, ?)",
-            (sync, cause.value, to_ms(opened_at), packed(version), self._plan_id(canonical(plan).decode())),
+            (sync, cause.value, to_ms(opened_at), packed(version), self._number("plan", canonical(plan).decode())),
         )
         self._db.executemany(
             "INSERT INTO sync_rules (sync, resource, rules) VALUES (?, ?, ?)",
-            [(sync, self._resource_id(address), self._rules_id(each)) for address, each in sorted(rules.items())],
+            [
+                (sync, self._number("resource", address), self._rules_id(each))
+                for address, each in sorted(rules.items())
+            ],
         )
         return sync
 
@@ -116,6 +121,7 @@ class Archive:
         self._scopes.clear()
         self._named.clear()
         self._rules.clear()
+        self._numbers.clear()
         self._intake.forget()
 
     def scope_id(self, scope: Scope) -> int:
@@ -156,18 +162,16 @@ class Archive:
             self._rules[rules.hash] = row[0]
         return self._rules[rules.hash]
 
-    def _plan_id(self, text: str) -> int:
-        """The number of a plan, given on first use."""
-        row = self._db.execute("SELECT id FROM plan WHERE text = ?", (text,)).fetchone()
-        return row[0] if row else self._added("INSERT INTO plan (text) VALUES (?)", text)
-
-    def _resource_id(self, address: str) -> int:
-        """The number of a resource, given on first use."""
-        row = self._db.execute("SELECT id FROM resource WHERE address = ?", (address,)).fetchone()
-        return row[0] if row else self._added("INSERT INTO resource (address) VALUES (?)", address)
-
-    def _added(self, insert: str, value: str) -> int:
-        return int(self._db.execute(insert, (value,)).lastrowid or 0)
+    def _number(self, table: str, value: str) -> int:
+        """The number of what comes again with each sync, given on first use."""
+        if (table, value) not in self._numbers:
+            column = _NUMBERED[table]
+            row = self._db.execute(f"SELECT id FROM {table} WHERE {column} = ?", (value,)).fetchone()
+            if row is None:
+                row = (self._next(table),)
+                self._db.execute(f"INSERT INTO {table} (id, {column}) VALUES (?, ?)", (*row, value))
+            self._numbers[table, value] = row[0]
+        return self._numbers[table, value]
 
     def _next(self, table: str) -> int:
         row = self._db.execute(f"SELECT coalesce(max(id), 0) + 1 FROM {table}").fetchone()

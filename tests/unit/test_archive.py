@@ -50,9 +50,9 @@ def add(record: Record, *requests: Request, at: datetime = AT, **fields: Any) ->
     return attempts
 
 
-def add_in_vain(record: Record, *requests: Request) -> None:
+def add_in_vain(record: Record, *requests: Request, **fields: Any) -> None:
     with record.transaction():
-        record.archive.add(record.archive.open_sync(Cause.SYNC, opened_at=AT, rules={}), requests)
+        record.archive.add(record.archive.open_sync(Cause.SYNC, opened_at=AT, **{"rules": {}, **fields}), requests)
         raise ZeroDivisionError
 
 
@@ -183,6 +183,27 @@ def test_an_answer_after_a_failure_is_a_delta_against_the_last_answer(record: Re
     add(record, request(None, error="timed out"))
     keep(record, two)
     assert stored(record) == [(1, None, 0), (2, 1, 1)]
+
+
+def test_a_plan_and_a_resource_stand_once_however_many_syncs_have_them(record: Record) -> None:
+    for number in range(6):
+        add(record, plan={"asked": number % 2}, rules={"api.a": rules("r"), f"api.{number % 2}": rules("r")})
+    assert [sync.plan for sync in record.archive.syncs()] == [{"asked": 0}, {"asked": 1}] * 3
+    assert record._db.execute("SELECT count(*) FROM plan").fetchone() == (2,)
+    assert record._db.execute("SELECT address FROM resource ORDER BY id").fetchall() == [
+        ("api.0",),
+        ("api.a",),
+        ("api.1",),
+    ]
+
+
+def test_a_plan_and_a_resource_that_were_rolled_back_have_no_number(record: Record) -> None:
+    with pytest.raises(ZeroDivisionError):
+        add_in_vain(record, plan={"asked": "ours"}, rules={"api.ours": rules("r")})
+    for name in ("theirs", "ours"):
+        add(record, plan={"asked": name}, rules={f"api.{name}": rules("r")})
+    assert [sync.plan["asked"] for sync in record.archive.syncs()] == ["theirs", "ours"]
+    assert record.archive.resources() == ["api.ours", "api.theirs"]
 
 
 def test_what_was_rolled_back_is_no_base(record: Record) -> None:
