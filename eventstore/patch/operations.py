@@ -36,6 +36,9 @@ def apply_in_place(document: JSON, patch: Patch, *, own: set[int] | None = None)
     for number, operation in enumerate(patch):
         try:
             document = _carry_out(document, operation, own)
+            if own is not None and id(document) not in own and (type(document) is dict or type(document) is list):
+                document = document.copy()  # what has become the root was a part of it, or of the patch
+                own.add(id(document))
         except PatchError as error:
             raise PatchError(f"operation {number}{_described(operation)}: {error}") from None
     return document

@@ -202,6 +202,13 @@ def test_a_document_that_is_shared_with_its_successor_stays_as_it_was(data: Data
     assert canonical(document) == was
 
 
+def test_what_becomes_the_root_is_shared_too() -> None:
+    document: list[Any] = [[0]]
+    patch = [{"op": "move", "from": "/0", "path": ""}, operation("remove", "/0")]
+    assert apply_sharing(document, patch) == []
+    assert document == [[0]]
+
+
 @given(st.data())
 def test_a_whole_line_of_documents_that_share_stay_as_they_were(data: DataObject) -> None:
     line = [data.draw(st.dictionaries(st.sampled_from("ab"), small_values()))]
