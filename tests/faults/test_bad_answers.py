@@ -39,7 +39,7 @@ STANDS: Final = {"a": '{"id":"a","n":1}', "b": '{"id":"b","n":2}'}
 STANDS_LAST: Final = {"a": '{"id":"a","n":1}', "b": '{"id":"b","n":3}', "c": '{"id":"c","n":4}'}
 
 MEGABYTE: Final = 1_000_000
-LARGE: Final = much(10, 50) * MEGABYTE
+LARGE: Final = much(4, 50) * MEGABYTE
 LARGE_MEMORY: Final = 700 * MEGABYTE  # bytes; measured: 600 for one that was cut off
 LARGE_SECONDS: Final = 60.0  # for one import; measured: 6
 

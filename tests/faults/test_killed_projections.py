@@ -32,7 +32,7 @@ from tests.faults.mounted import namespace
 from tests.laying import lay_documents
 from tests.thorough import much
 
-KILLS: Final = much(8, 20)  # of each work: 100 in all
+KILLS: Final = much(5, 20)  # of each work: 100 in all
 
 
 # -- killed

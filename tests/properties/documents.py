@@ -90,6 +90,7 @@ def values() -> SearchStrategy[JSON]:
     )
 
 
+@functools.cache
 def documents() -> SearchStrategy[dict[str, JSON]]:
     """Objects, as most entities are."""
     return st.dictionaries(keys(), values(), max_size=5)

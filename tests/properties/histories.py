@@ -6,8 +6,9 @@ numbers; answers fail, are incomplete, empty, unreadable in part; parents take c
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -34,6 +35,10 @@ class Step(NamedTuple):
     at: datetime
     questions: tuple[Question, ...]
     cold: bool = False
+
+
+Numbered: TypeAlias = tuple[str, list[tuple[str, int]]]
+"""An item that is drawn: its key, and its parts as category and number of a document of a pool."""
 
 
 class Place(NamedTuple):
@@ -82,40 +87,72 @@ POOL: Final = tuple(Document.of(value) for value in _VALUES)
 """Documents that a history is made of: few, so that they repeat, and unlike in all the ways that equality can miss."""
 
 
+# What strategies are made of is made once: made anew at each draw, it was checked as often, which took as long again.
+
+
+@functools.cache
 def pools() -> SearchStrategy[tuple[Document, ...]]:
     """`POOL` with some that are like no others."""
     others = st.lists((documents() | values()).map(Document.of), max_size=2)
     return others.map(lambda others: (*POOL, *others, *others))
 
 
+@functools.cache
+def _some(*values: Any) -> SearchStrategy[Any]:
+    return st.sampled_from(values)
+
+
+@functools.cache
+def _numbers(most: int) -> SearchStrategy[int]:
+    return st.integers(0, most)
+
+
+@functools.cache
+def _items(place: Place, count: int) -> SearchStrategy[list[Numbered]]:
+    return st.lists(_item(place, count), max_size=4)
+
+
 @st.composite
-def items(draw: DrawFn, place: Place, pool: tuple[Document, ...]) -> Item:
+def _item(draw: DrawFn, place: Place, count: int) -> Numbered:
     """An item of a place; where that splits, it has its other part most of the time."""
     own, *split = place.categories
-    parts = [(own, draw(st.sampled_from(pool)))]
-    parts += [(category, draw(st.sampled_from(pool[:4]))) for category in split if draw(st.integers(0, 3))]
-    return Item(draw(st.sampled_from(place.keys)), tuple(parts))
+    parts = [(own, draw(_numbers(count - 1)))]
+    parts += [(category, draw(_numbers(3))) for category in split if draw(_numbers(3))]
+    return draw(_some(*place.keys)), parts
+
+
+@functools.cache
+def _present(place: Place) -> SearchStrategy[frozenset[str]]:
+    return st.just(frozenset()) | st.frozensets(_some(*place.keys), max_size=2)
 
 
 @st.composite
 def listings(draw: DrawFn, place: Place, pool: tuple[Document, ...]) -> Listing:
     """A listing of a place: empty, incomplete, with repeated keys, with items that could not be read."""
-    shown = draw(st.lists(items(place, pool), max_size=4))
-    present = draw(st.just(frozenset()) | st.frozensets(st.sampled_from(place.keys), max_size=2))
-    complete = draw(st.sampled_from((True, True, True, False)))
+    shown = [
+        Item(key, tuple((category, pool[number]) for category, number in parts))
+        for key, parts in draw(_items(place, len(pool)))
+    ]
+    present = draw(_present(place))
+    complete = draw(_COMPLETE)
     return Listing(place.scope, place.categories, 0, complete, tuple(shown), present, place.parent)
+
+
+_COMPLETE: Final = st.sampled_from((True, True, True, False))
+_COLD: Final = st.booleans()
+_ASKED: Final = st.lists(st.sampled_from(PLACES), unique=True, max_size=4)
 
 
 @st.composite
 def steps(draw: DrawFn, at: int, pool: tuple[Document, ...] = POOL) -> Step:
     """A sync that ends at `at` milliseconds: some scopes are asked, in any order, some of them in vain."""
     questions = []
-    for place in draw(st.lists(st.sampled_from(PLACES), unique=True, max_size=4)):
-        began, took = draw(st.integers(0, 5_000)), draw(st.integers(0, 400))
-        listing = draw(listings(place, pool)) if draw(st.integers(0, 7)) else None
+    for place in draw(_ASKED):
+        began, took = draw(_numbers(5_000)), draw(_numbers(400))
+        listing = draw(listings(place, pool)) if draw(_numbers(7)) else None
         received = from_ms(at - began)
         questions.append(Question(place.scope, received - timedelta(milliseconds=took), received, listing))
-    return Step(from_ms(at), tuple(questions), draw(st.booleans()))
+    return Step(from_ms(at), tuple(questions), draw(_COLD))
 
 
 GAPS: Final = (3_600_000, 60_000, 1, 0, -1, -90_000)
@@ -127,7 +164,7 @@ def histories(draw: DrawFn, *, most: int = 12) -> list[Step]:
     """One to `most` syncs, one after the other."""
     at, history = START, []
     pool = draw(pools())
-    for _ in range(draw(st.integers(1, most))):
-        at += draw(st.sampled_from(GAPS))
+    for _ in range(1 + draw(_numbers(most - 1))):
+        at += draw(_some(*GAPS))
         history.append(draw(steps(at, pool)))
     return history

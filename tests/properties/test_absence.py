@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -27,6 +27,10 @@ from collector.recording import Recording
 from collector.sources.sourcefile import read
 from eventstore import Document, Entity, Event, Kind, Record, Scope, State, verify
 from tests.laying import empty_record
+from tests.thorough import much
+
+few = settings(max_examples=settings().max_examples * much(5, 8) // 8)
+"""Each example is a handful of syncs, played twice or rebuilt."""
 
 SOURCE: Final = read(
     """
@@ -575,6 +579,7 @@ def hashed(each: Happened) -> Happened:
     return each._replace(text=digest)
 
 
+@few
 @given(story=STORIES, tagged=st.booleans())
 @example(story=FIVE_OF_SEVEN_GO, tagged=True)
 @example(story=FIVE_OF_SIX_GO_AGAIN, tagged=True)
@@ -618,6 +623,7 @@ def assert_intervals_hold_the_truth(stage: Stage) -> None:
             assert stage.showed[happened.at][happened.place].get(happened.entity) == happened.text
 
 
+@few
 @given(story=STORIES, tagged=st.booleans())
 def test_answers_that_are_not_read_again_would_have_changed_nothing(*, story: list[Step], tagged: bool) -> None:
     """L4, L8: the same log, event by event and confirmation by confirmation, where every answer is read."""
