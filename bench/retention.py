@@ -29,6 +29,7 @@ POINTS: Final = 120  # of a curve
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 320, 60, 40  # pixels
+LINE: Final = 14
 MB: Final = 1e6
 _FONT: Final = 'font-family="sans-serif" font-size="12"'
 
@@ -89,11 +90,13 @@ def picture(lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]]) -> st
         parts.append(f'<text x="{float(x) - 8}" y="{y}" text-anchor="end">{top * share:.0f} MB</text>')
         x, y = place(days * share, 0).split(",")
         parts.append(f'<text x="{x}" y="{float(y) + 18}" text-anchor="middle">day {days * share:.0f}</text>')
-    for name, colour, points in lines:
+    below = 0.0
+    for name, colour, points in sorted(lines, key=lambda line: line[2][-1][1], reverse=True):
         drawn = " ".join(place(*point) for point in points)
         x, y = place(*points[-1]).split(",")
+        below = max(float(y), below + LINE)  # names of curves that end together stand below one another
         parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts.append(f'<text x="{float(x) + 6}" y="{y}" fill="{colour}">{name}</text>')
+        parts.append(f'<text x="{float(x) + 6}" y="{below:.1f}" fill="{colour}">{name}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
