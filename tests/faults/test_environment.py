@@ -274,7 +274,7 @@ def test_a_full_disk_stops_an_import_which_goes_on_when_there_is_room(
             assert "no room left" in error or "is full" in error
             assert "free some space" in hint
             refused += 1
-            room += 300
+            room += 200
             inside.run("mount", "-o", f"remount,size={room}k", tmp_path)
             if refused > 1:
                 found = inside.orlog("--data", data, "verify", "--deep")
