@@ -17,7 +17,7 @@ _ANY_MACHINE = settings(
     settings.get_profile("default"), deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 
-_SOME = settings(_ANY_MACHINE, max_examples=much(40, 100))
+_SOME = settings(_ANY_MACHINE, max_examples=much(25, 100))
 settings.register_profile("default", _SOME)
 # CI judges a change, not its luck: the same examples each time. `default` on a desk searches on.
 settings.register_profile("ci", _SOME, derandomize=True, database=None)
