@@ -23,6 +23,10 @@ FULL_COPY_EVERY: Final = 200  # of 50 and 200: half the size; a chain of 200 cat
 PACKED_CHAIN: Final = 1000  # packed ones: an old answer is undone in a quarter of a second at most
 GONE: Final = "length(body) = 0 AND pack IS NULL"  # what holds of an answer whose bytes were dropped
 _SAME: Final = "substr(hash, 1, 8) = substr(:hash, 1, 8) AND hash = :hash"  # as its index has it
+_LINK: Final = """
+SELECT a.size, a.pack, a.start, b.base, b.body
+FROM answer a JOIN answer b ON b.id = coalesce(a.pack, a.id) WHERE a.id = ?
+"""
 DELTA_WORTH: Final = 4  # a delta against bytes that differ in size more than this many times is not tried
 CACHE_BYTES: Final = 32 << 20  # enough that imports, rebuilds and verification undo each delta once
 
@@ -173,18 +177,14 @@ class Answers:
         return body or b""
 
     def _link(self, number: int) -> _Link | None:
-        query = "SELECT size, base, body, pack, start FROM answer WHERE id = ?"
-        row = self._db.execute(query, (number,)).fetchone()
-        if row is None or row[3] is None:
-            return None if row is None else _Link((number, b""), row[1], row[2], row[0], slice(None))
-        base, body = row[1:3]
-        if row[3] != number:
-            base, body = self._db.execute("SELECT base, body FROM answer WHERE id = ?", row[3:4]).fetchone() or (
-                None,
-                b"",
-            )
-        start = row[4] or 0
-        return _Link((row[3], body[-CHECKSUM_BYTES:]), base, body, None, slice(start, start + row[0]))
+        row = self._db.execute(_LINK, (number,)).fetchone()
+        if row is None:
+            return None
+        size, pack, start, base, packed = row
+        if pack is None:
+            return _Link((number, b""), base, packed, size, slice(None))
+        start = start or 0
+        return _Link((pack, packed[-CHECKSUM_BYTES:]), base, packed, None, slice(start, start + size))
 
     def _of_its_pack(self, link: _Link, base: bytes | None) -> bytes:
         if link.size is not None:

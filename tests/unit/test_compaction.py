@@ -168,6 +168,22 @@ def test_what_is_left_of_a_record_fills_its_pages(record: Record) -> None:
     assert record.size() == before
 
 
+def test_a_reader_that_has_begun_reads_on_while_what_is_left_is_written_anew(record: Record) -> None:
+    for number in range(60, 600):
+        lay_documents(record, number, {"a": {"n": number, "text": f"{number}" * 1000}})
+    before = list(record.log.events())
+    record._db.execute("PRAGMA busy_timeout = 100")  # ms; the log of writes is cut once no reader is in the way
+    done: list[str] = []
+    record._db.set_trace_callback(done.append)
+    with Record.open(record.path.parent) as reader:
+        events = reader.log.events()
+        seen = [next(events)]
+        record.compact(parse_policy(SEALING))
+        assert [*seen, *events] == before
+    assert "VACUUM" in done
+    assert list(record.log.events()) == before
+
+
 def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
