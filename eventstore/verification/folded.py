@@ -81,6 +81,7 @@ class _Folding:
         self._entries = {
             entry: (sync, at) for entry, sync, at in db.execute("SELECT id, sync, observed_at FROM entry").fetchall()
         }
+        self._ends = dict(db.execute("SELECT id, seq FROM entry").fetchall())
         self._segments = Opened(db, generation, self._find)
         self._since = self._segments.since
 
@@ -169,7 +170,8 @@ class _Folding:
             live = self._live.get(category, {})
             if replay.catalogue_due(self._since[category], len(live)):
                 self._since[category] = 0
-                last = max(seq for seq, _ in self._touched.values())
+                # of what another category said last in this entry, thinning may have left nothing
+                last = self._ends.get(self._entry) or touched
                 if not self._segments.reach(category, touched):
                     self._compare("catalogue", "category", category, last, _catalogue(live), sync)
             self._segments.close(category, touched, self._entities)

@@ -32,8 +32,8 @@ items = ""
 key = "{id}"
 """
 
-VERSIONS: Final = 510  # more than two transactions of an import
-ITEMS: Final = 16
+VERSIONS: Final = much(510, 600)  # more than two transactions of an import
+ITEMS: Final = much(16, 40)
 KILLS: Final = much(2, 6)
 
 
@@ -51,7 +51,7 @@ def answer(dice: random.Random, values: dict[str, int]) -> bytes:
 
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a repository `repo` of 510 versions of data.json, and `shop.toml` to read them by."""
+    """A folder with a repository `repo` of so many versions of data.json, and `shop.toml` to read them by."""
     folder = tmp_path_factory.mktemp("scraped")
     (folder / "shop.toml").write_text(RULES)
     repo = GitRepo(folder / "repo")

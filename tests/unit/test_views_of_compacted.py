@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eventstore import Cursor, Entity, Feed, LogCompacted, Record, Silent, feed, parse_policy, sqlite
+from eventstore import Cursor, Entity, Feed, LogCompacted, Record, Silent, feed, parse_policy, replay, sqlite, verify
 from projector import Runner, Store, Why, behind, status
 from projector.columns import time_text
 from projector.derivation import Writes
@@ -139,6 +139,19 @@ def test_the_whole_of_a_thinned_log_is_read_in_batches_of_any_size(
     monkeypatch.setattr("eventstore.feed.BATCH_EVENTS", 1)
     events = [event for batch in Feed(views.record.log, start).batches() for event in batch.events]
     assert events == list(whole.events) == list(views.record.log.events())
+
+
+def test_keyframes_stand_at_the_end_of_their_sync_though_what_came_last_in_it_is_thinned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replay, "CATALOGUE_EVENTS", 3)
+    policy = '[default]\nkeep = "all"\nseal_after = "30d"\n[category.load]\nseal_after = "1h"\nkeep = "daily"\n'
+    with new_views() as made:
+        for at in range(60):
+            made.lay(at, Said("api.item", {"i": {"n": at}}), Said("api.load", {"a": {"n": at}}))
+        made.record.compact(parse_policy(policy), lossy=True)
+        assert made.record.sizes().keyframes > 0
+        assert verify(made.record, deep=True) == []
 
 
 @pytest.mark.parametrize("at", range(0, HOURS, 17))
