@@ -1,7 +1,7 @@
 """Answers byte for byte, once per content, as zstd deltas against the previous answer of their scope.
 
-As they arrive each has a body of its own. Compaction packs them: several of a scope, in order, are one body then, which
-the first of them has, as a delta against the one before it.
+As they arrive each has a body of its own. Compaction packs them: several of a scope, in order, are joined to one body
+then, which the first of them has, as a delta against the one before it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import msgspec
 from eventstore.cache import ByteCache
 from eventstore.compression import CHECKSUM_BYTES, pack, unpack
 from eventstore.errors import Damaged
+from eventstore.joined import Joined
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +25,7 @@ PACKED_CHAIN: Final = 1000  # packed ones: an old answer is undone in a quarter 
 GONE: Final = "length(body) = 0 AND pack IS NULL"  # what holds of an answer whose bytes were dropped
 _SAME: Final = "substr(hash, 1, 8) = substr(:hash, 1, 8) AND hash = :hash"  # as its index has it
 _LINK: Final = """
-SELECT a.size, a.pack, a.start, b.base, b.body
+SELECT a.size, a.pack, a.place, b.base, b.body
 FROM answer a JOIN answer b ON b.id = coalesce(a.pack, a.id) WHERE a.id = ?
 """
 DELTA_WORTH: Final = 4  # a delta against bytes that differ in size more than this many times is not tried
@@ -39,16 +40,16 @@ class Stored(msgspec.Struct, frozen=True):
 
 
 class _Link(NamedTuple):
-    """An answer on the way to another: which bytes of a body are its, and against what that is a delta.
+    """An answer on the way to another: its place in a body, and against what that is a delta.
 
-    `body` names it: the answer that has it, and its checksum. `size` is None where it has several.
+    `body` names it: the answer that has it, and its checksum. `place` is None where it is all of its body.
     """
 
     body: tuple[int, bytes]
     base: int | None
     packed: bytes
-    size: int | None
-    place: slice
+    size: int
+    place: int | None
 
 
 class _Pending(NamedTuple):
@@ -66,8 +67,8 @@ class Answers:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._bodies: ByteCache[int] = ByteCache(CACHE_BYTES)
-        self._packs: ByteCache[tuple[int, bytes]] = ByteCache(CACHE_BYTES // 4)
+        self._bodies: ByteCache[int, bytes] = ByteCache(CACHE_BYTES)
+        self._packs: ByteCache[tuple[int, bytes], Joined] = ByteCache(CACHE_BYTES // 4)
         self._pending: dict[bytes, _Pending] = {}
         self._pool: ThreadPoolExecutor | None = None
 
@@ -180,19 +181,18 @@ class Answers:
         row = self._db.execute(_LINK, (number,)).fetchone()
         if row is None:
             return None
-        size, pack, start, base, packed = row
+        size, pack, place, base, packed = row
         if pack is None:
-            return _Link((number, b""), base, packed, size, slice(None))
-        start = start or 0
-        return _Link((pack, packed[-CHECKSUM_BYTES:]), base, packed, None, slice(start, start + size))
+            return _Link((number, b""), base, packed, size, None)
+        return _Link((pack, packed[-CHECKSUM_BYTES:]), base, packed, size, -1 if place is None else place)
 
     def _of_its_pack(self, link: _Link, base: bytes | None) -> bytes:
-        if link.size is not None:
+        if link.place is None:
             return unpack(link.packed, link.size, base=base)
-        whole = self._packs.get(link.body)
-        if whole is None:
-            whole = self._packs[link.body] = unpack(link.packed, None, base=base)
-        return whole[link.place]
+        joined = self._packs.get(link.body)
+        if joined is None:
+            joined = self._packs[link.body] = Joined(unpack(link.packed, None, base=base), base)
+        return joined.body(link.place)
 
 
 def near(one: int, other: int) -> bool:

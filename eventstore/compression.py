@@ -27,8 +27,20 @@ _local = threading.local()
 
 def pack(body: bytes, *, base: bytes | None = None, level: int = LEVEL) -> bytes:
     """Compress `body`, as a delta against `base` where that is given."""
-    frame = _compressor(len(body), base, level).compress(body)
-    return frame + zlib.crc32(frame).to_bytes(CHECKSUM_BYTES, "little")
+    return checked(_compressor(len(body), base, level).compress(body))
+
+
+def checked(body: bytes) -> bytes:
+    """The same with its checksum behind it."""
+    return body + zlib.crc32(body).to_bytes(CHECKSUM_BYTES, "little")
+
+
+def unchecked(body: bytes) -> bytes:
+    """What `checked` took. Raises `Damaged` where the checksum is another."""
+    checksum = body[-CHECKSUM_BYTES:]
+    if zlib.crc32(body[:-CHECKSUM_BYTES]).to_bytes(CHECKSUM_BYTES, "little") != checksum:
+        raise Damaged("what is packed does not match its checksum")
+    return body[:-CHECKSUM_BYTES]
 
 
 def unpack(packed: bytes, size: int | None, *, base: bytes | None = None) -> bytes:
@@ -36,9 +48,7 @@ def unpack(packed: bytes, size: int | None, *, base: bytes | None = None) -> byt
 
     Raises `Damaged` if these are not its bytes.
     """
-    frame = packed[:-CHECKSUM_BYTES]
-    if zlib.crc32(frame).to_bytes(CHECKSUM_BYTES, "little") != packed[-CHECKSUM_BYTES:]:
-        raise Damaged("a compressed body does not match its checksum")
+    frame = unchecked(packed)
     try:
         if size is None:
             size = zstandard.frame_content_size(frame)

@@ -1,8 +1,8 @@
 """Packing the attempts of one sync: columns, each value less the one before it where that makes them small.
 
 Of a thousand requests that brought nothing new, a thousand rows would be most of what is stored. A block is one
-MessagePack array of columns, compressed, with its size before it (4 bytes, little endian). A Date is kept as seconds
-from the arrival of its answer.
+MessagePack array of columns, compressed, with its size before it (4 bytes, little endian). Where that is shorter it is
+not compressed: the size is 0 then. A Date is kept as seconds from the arrival of its answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import msgspec
 
 from eventstore.canonical import canonical
-from eventstore.compression import pack, unpack
+from eventstore.compression import checked, pack, unchecked, unpack
 from eventstore.errors import Damaged
 
 WITH_ANSWER: Final = frozenset({"ETag", "Last-Modified", "Content-Type"})  # headers that go with an answer
@@ -89,17 +89,23 @@ def encode(rows: Sequence[Row], opened_at: int) -> bytes:
         {place: rest for place, row in enumerate(rows) if (rest := _rest(row, dates[place])) is not None},
     )
     body = msgspec.msgpack.encode(columns)
-    return len(body).to_bytes(4, "little") + pack(body)
+    plain, packed = checked(body), pack(body)
+    return _size(len(body)) + packed if len(packed) < len(plain) else _size(0) + plain
 
 
 def decode(packed: bytes, first: int, opened_at: int) -> list[Row]:
     """Undo `encode` for attempts numbered from `first` on. Raises `Damaged`."""
     try:
-        body = unpack(packed[4:], int.from_bytes(packed[:4], "little"))
+        size = int.from_bytes(packed[:4], "little")
+        body = unpack(packed[4:], size) if size else unchecked(packed[4:])
         columns = msgspec.msgpack.decode(body, type=_Columns)
         return list(_rows(columns, first, opened_at))
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:
         raise Damaged(f"the attempts from {first} on cannot be read: {error}") from None
+
+
+def _size(size: int) -> bytes:
+    return size.to_bytes(4, "little")
 
 
 def _rows(columns: _Columns, first: int, opened_at: int) -> Iterator[Row]:

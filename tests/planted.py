@@ -706,7 +706,7 @@ BUGS: Final = (
     ),
     Bug(
         "an answer taken from the beginning of its pack",
-        (Change("eventstore/answers.py", "start = start or 0", "start = 0"),),
+        (Change("eventstore/answers.py", "joined.body(link.place)", "joined.body(0)"),),
         ("tests/unit/test_packs.py",),
     ),
     Bug(

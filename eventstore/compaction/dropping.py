@@ -14,7 +14,7 @@ from eventstore.progress import Progress
 from eventstore.retention import Kept, droppable
 
 TOGETHER: Final = 256  # bodies in a transaction
-_EMPTY: Final = "UPDATE answer SET base = NULL, depth = 0, pack = NULL, start = NULL, body = x'' WHERE id = ?"
+_EMPTY: Final = "UPDATE answer SET base = NULL, depth = 0, pack = NULL, place = NULL, body = x'' WHERE id = ?"
 
 _KEPT: Final = f"""
 SELECT a.id, a.base, u.replaced, a.pack FROM answer a

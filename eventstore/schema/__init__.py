@@ -14,7 +14,7 @@ import re
 from typing import Final
 
 APPLICATION_ID: Final = 0x6F726C67  # "orlg"
-VERSION: Final = 5  # PRAGMA user_version: the number of migrations in `migrations`
+VERSION: Final = 6  # PRAGMA user_version: the number of migrations in `migrations`
 PAGE_SIZE: Final = 1024  # bytes; of 1024, 2048, 4096 as fast as the others, and sealed a tenth smaller than with 4096
 ASKING_NOTHING: Final = "cause IN ('rules', 'verdict')"  # what the index of the few syncs that ask nothing covers
 RESOURCE: Final = "(SELECT id FROM resource WHERE address = ?)"  # its number; NULL, which nothing equals, without one

@@ -8,6 +8,9 @@ from typing import Final
 from sqlite_utils import Database, Migrations
 
 from eventstore import schema, versions
+from eventstore.answers import Answers
+from eventstore.compression import pack, unpack
+from eventstore.joined import Joining
 
 record = Migrations("record")
 
@@ -74,6 +77,21 @@ def packs_of_answers(db: Database) -> None:
     """Several answers in one body."""
     for statement in schema.statements(schema.PACKS):
         db.execute(statement)
+
+
+@record(name="0006_joined_answers")
+def joined_answers(db: Database) -> None:
+    """What is in a pack is joined, no more one after the other."""
+    db.execute("ALTER TABLE answer RENAME COLUMN start TO place")
+    packs = "SELECT id, base, body FROM answer WHERE pack = id ORDER BY id"
+    members = "SELECT id, place, size FROM answer WHERE pack = ? ORDER BY id"
+    for first, base, body in db.execute(packs).fetchall():
+        before = None if base is None else Answers(db.conn).body(base)  # it has a lower number: it is joined already
+        together, joining = unpack(body, None, base=before), Joining(before)
+        for place, (number, start, size) in enumerate(db.execute(members, (first,)).fetchall()):
+            joining.add(together[start : start + size])
+            db.execute("UPDATE answer SET place = ? WHERE id = ?", (place, number))
+        db.execute("UPDATE answer SET body = ? WHERE id = ?", (pack(joining.content(), base=before), first))
 
 
 def apply(connection: sqlite3.Connection) -> None:

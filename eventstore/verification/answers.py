@@ -41,7 +41,7 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
 
 
 def _left(db: sqlite3.Connection, number: int) -> str | None:
-    row = db.execute("SELECT base, depth, start FROM answer WHERE id = ?", (number,)).fetchone()
+    row = db.execute("SELECT base, depth, place FROM answer WHERE id = ?", (number,)).fetchone()
     return None if row == (None, 0, None) else "it was dropped, but said to be a delta, or in a pack"
 
 

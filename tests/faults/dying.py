@@ -70,7 +70,8 @@ def rebuild(_: Path, data: Path) -> None:
 
 def drop(folder: Path, data: Path) -> None:
     """Import, then let the first answers go: each is stored by itself, so that nothing needs them."""
-    with mock.patch.object(answers, "FULL_COPY_EVERY", 1), mock.patch.object(packing, "PACKED_CHAIN", 1):
+    alone = mock.patch.multiple(packing, PACKED_CHAIN=1, PACK_ANSWERS=1)
+    with mock.patch.object(answers, "FULL_COPY_EVERY", 1), alone:
         lay_down(folder, data)
         with Record.open(data, write=True) as record:
             record.compact(parse_policy(DROPPING), lossy=True)

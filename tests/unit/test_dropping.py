@@ -27,6 +27,7 @@ def short_chains(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full copy every few answers: what a kept delta needs is not much."""
     monkeypatch.setattr(arriving, "FULL_COPY_EVERY", 4)
     monkeypatch.setattr(packing, "PACKED_CHAIN", 4)
+    monkeypatch.setattr(packing, "PACK_ANSWERS", 2)
 
 
 @pytest.fixture

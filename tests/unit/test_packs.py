@@ -23,7 +23,7 @@ few = settings(max_examples=settings().max_examples // 4)
 @pytest.fixture(autouse=True)
 def small_packs(monkeypatch: pytest.MonkeyPatch) -> None:
     """A few answers make one."""
-    monkeypatch.setattr(packing, "PACK_BYTES", 4000)
+    monkeypatch.setattr(packing, "PACK_ANSWERS", 2)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_pack_takes_a_fraction_of_what_its_answers_took_alone(
     record: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What repeats from answer to answer is said once."""
-    monkeypatch.setattr(packing, "PACK_BYTES", 1 << 20)
+    monkeypatch.setattr(packing, "PACK_ANSWERS", 64)
     for number in range(50):
         bring(record, number, {ONE: text(number)})
     before = record.sizes().answers
@@ -116,10 +116,10 @@ def test_whatever_came_comes_back_however_often_it_is_packed(
         "UPDATE answer SET pack = 99 WHERE id = 2",
         "UPDATE answer SET pack = NULL WHERE id = 2",
         "UPDATE answer SET pack = NULL WHERE id = 1",
-        "UPDATE answer SET start = 0 WHERE id = 2",
-        "UPDATE answer SET start = NULL WHERE id = 2",
-        "UPDATE answer SET start = -5 WHERE id = 2",
-        "UPDATE answer SET start = 1 << 62 WHERE id = 2",
+        "UPDATE answer SET place = 0 WHERE id = 2",
+        "UPDATE answer SET place = NULL WHERE id = 2",
+        "UPDATE answer SET place = -5 WHERE id = 2",
+        "UPDATE answer SET place = 1 << 62 WHERE id = 2",
         "UPDATE answer SET depth = -9 WHERE id = 2",
         "UPDATE answer SET depth = -9 WHERE id = 1",
         "UPDATE answer SET size = size + 1 WHERE id = 2",

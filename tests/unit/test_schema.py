@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from sqlite_utils import Database
 
 from eventstore import Damaged, Record, parse_policy, schema, verify
+from eventstore.answers import Answers
+from eventstore.compression import pack
+from eventstore.schema import migrations
 from tests.laying import RULES, hour, lay_documents
 
 # written by the last version that knew migration 0001 only: 12 syncs of two things
@@ -42,7 +46,7 @@ def layout(record: Record) -> set[tuple[str, str]]:
 
 def test_a_record_of_the_first_schema_is_brought_up_to_date_when_it_is_read(old: Path) -> None:
     with Record.open(old) as record:
-        assert record._db.execute("PRAGMA user_version").fetchone() == (5,)
+        assert record._db.execute("PRAGMA user_version").fetchone() == (6,)
         assert [entry.kind for entry in record.log.entries()].count("schema") == 2
         assert len(list(record.log.events())) == 17
         assert verify(record, deep=True) == []
@@ -114,4 +118,35 @@ def test_a_migration_that_breaks_off_leaves_all_as_it_was(old: Path, monkeypatch
         assert len(db.execute("SELECT resource FROM sync_rules WHERE resource = 'api.models'").fetchall()) == 12
         assert not db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'old%' OR name = 'plan'").fetchall()
     with Record.open(old) as record:
+        assert verify(record, deep=True) == []
+
+
+def bodies(db: sqlite3.Connection) -> dict[int, bytes]:
+    answers = Answers(db)
+    return {number: answers.body(number) for (number,) in db.execute("SELECT id FROM answer").fetchall()}
+
+
+def put_one_after_the_other(db: sqlite3.Connection, whole: dict[int, bytes]) -> None:
+    """Make the packs what migration 0005 knew."""
+    db.execute("ALTER TABLE answer RENAME COLUMN place TO start")
+    for first, base in db.execute("SELECT id, base FROM answer WHERE pack = id").fetchall():
+        together = b""
+        for (number,) in db.execute("SELECT id FROM answer WHERE pack = ? ORDER BY id", (first,)).fetchall():
+            db.execute("UPDATE answer SET start = ? WHERE id = ?", (len(together), number))
+            together += whole[number]
+        db.execute("UPDATE answer SET body = ? WHERE id = ?", (pack(together, base=whole.get(base)), first))
+
+
+def test_packs_in_which_answers_stand_one_after_the_other_are_joined(tmp_path: Path) -> None:
+    with Record.open(tmp_path, write=True) as record:
+        for batch in range(3):
+            for number in range(batch * 5, batch * 5 + 5):
+                lay_documents(record, number, {"a": {"n": number}, "b": {"n": 1}})
+            record.compact(parse_policy(ALL_SEALED))
+        whole = bodies(record._db)
+        assert record._db.execute("SELECT count(*), count(base) FROM answer WHERE pack = id").fetchone() == (3, 2)
+        put_one_after_the_other(record._db, whole)
+        with record.transaction():
+            migrations.joined_answers(Database(record._db))
+        assert bodies(record._db) == whole
         assert verify(record, deep=True) == []
