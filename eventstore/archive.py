@@ -17,11 +17,11 @@ from eventstore.answers import Answers
 from eventstore.attempts import Attempts, Came
 from eventstore.canonical import JSON, canonical, parse
 from eventstore.errors import Damaged, UnknownAttempt, UnknownSync
+from eventstore.forms import Stored
 from eventstore.intake import Intake
 from eventstore.model import Asked, Attempt, Cause, Request, Rules, Scope, Sync, from_ms, to_ms
 from eventstore.packing import Row, encode
 from eventstore.skipped import among_skipped
-from eventstore.versions import packed, unpacked
 
 _SYNC: Final = """
 SELECT id, cause, opened_at, at, interrupted, version, (SELECT text FROM plan WHERE id = sync.plan), report FROM sync
@@ -67,7 +67,13 @@ class Archive:
         sync = self._next("sync")
         self._db.execute(
             "INSERT INTO sync (id, cause, opened_at, version, plan) VALUES (?, ?, ?, ?, ?)",
-            (sync, cause.value, to_ms(opened_at), packed(version), self._number("plan", canonical(plan).decode())),
+            (
+                sync,
+                cause.value,
+                to_ms(opened_at),
+                self.attempt_rows.forms.stored(version),
+                self._number("plan", canonical(plan).decode()),
+            ),
         )
         self._db.executemany(
             "INSERT INTO sync_rules (sync, resource, rules) VALUES (?, ?, ?)",
@@ -94,7 +100,7 @@ class Archive:
             (
                 to_ms(at),
                 int(interrupted),
-                None if report is None else canonical(report).decode(),
+                self._stored_report(report),
                 encode(rows, opened_at) if rows else None,
                 sync,
             ),
@@ -108,6 +114,11 @@ class Archive:
         digest = chain.digest(chain.sync_lines(self._db, sync, self.attempt_rows, self._answers.pending))
         self._db.execute("UPDATE sync SET digest = ? WHERE id = ?", (digest, sync))
         self.attempt_rows.verdict_given()
+
+    def _stored_report(self, report: JSON) -> Stored:
+        """Reports that tell of a doubt are found by that: they stay as they are."""
+        text = None if report is None else canonical(report).decode()
+        return text if text is not None and '"doubt"' in text else self.attempt_rows.forms.stored(text)
 
     def flush(self) -> None:
         """Write the bodies that were still being compressed, and the attempts of syncs that stay open."""
@@ -204,9 +215,7 @@ class Archive:
 
     def last_at(self) -> datetime | None:
         """The latest time at which a sync's answers were in, None before the first. Clocks in doubt do not count."""
-        row = self._db.execute(
-            """SELECT max(at) FROM sync WHERE report IS NULL OR instr(report, '"doubt"') = 0"""
-        ).fetchone()
+        row = self._db.execute(f"SELECT max(at) FROM sync WHERE NOT ({schema.DOUBTED})").fetchone()
         return None if row[0] is None else from_ms(row[0])
 
     def attempts(self, sync: int) -> list[Attempt]:
@@ -322,7 +331,7 @@ class Archive:
     def clock_doubts(self) -> list[Sync]:
         """Syncs that wait for a verdict: their clock was not believed, so that they are archived only."""
         accepted = {sync.plan["accept"] for sync in self.syncs(cause=Cause.VERDICT) if "accept" in sync.plan}
-        rows = self._db.execute(f"""{_SYNC} WHERE instr(report, '"doubt"') > 0 ORDER BY id""").fetchall()
+        rows = self._db.execute(f"{_SYNC} WHERE {schema.DOUBTED} ORDER BY id").fetchall()
         return [self._sync(row) for row in rows if row[0] not in accepted]
 
     def validators(self, attempt: int) -> dict[str, str]:
@@ -357,7 +366,7 @@ class Archive:
             f"SELECT s.version FROM sync_rules y JOIN sync s ON s.id = y.sync WHERE y.resource = {schema.RESOURCE}",
             (resource,),
         )
-        return frozenset(name for row in rows if (name := unpacked(row[0])) is not None)
+        return frozenset(name for row in rows if (name := self.attempt_rows.forms.text(row[0])) is not None)
 
     def scope(self, number: int) -> Scope:
         """The scope of a number. Raises `Damaged`."""
@@ -381,6 +390,8 @@ class Archive:
         )
         if row[6] is None:
             raise Damaged(f"the plan of sync {row[0]} is missing")
+        text = self.attempt_rows.forms.text
+        report = text(row[7])
         shift = self.attempt_rows.shift(row[0])
         return Sync(
             row[0],
@@ -388,10 +399,10 @@ class Archive:
             from_ms(row[2] + shift),
             None if row[3] is None else from_ms(row[3] + shift),
             bool(row[4]),
-            unpacked(row[5]),
+            text(row[5]),
             parse(row[6]),
             dict(rules.fetchall()),
-            None if row[7] is None else parse(row[7]),
+            None if report is None else parse(report),
         )
 
     def _attempt(self, sync: int, row: Row, page: int) -> Attempt:

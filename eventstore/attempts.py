@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from eventstore.canonical import parse
 from eventstore.errors import UnknownAttempt
+from eventstore.forms import Forms, Stored
 from eventstore.packing import Headers, Row, decode
 from eventstore.schema import ASKING_NOTHING
 from eventstore.skipped import among_skipped
@@ -67,12 +68,14 @@ class Attempts:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self.forms = Forms(db)
         self._blocks: OrderedDict[int, Block] = OrderedDict()
         self._shifts: dict[int, int] | None = None
         self.pending: dict[int, list[Row]] = {}  # of open syncs, not written yet
 
     def forget(self) -> None:
         """Drop what is remembered."""
+        self.forms.forget()
         self._blocks.clear()
         self._shifts = None
         self.pending.clear()
@@ -131,7 +134,12 @@ class Attempts:
             "ORDER BY attempt DESC LIMIT 1",
             (scope, page, attempt),
         ).fetchone()
-        return None if row is None else Came(row[0], row[1], {} if row[2] is None else parse(row[2]))
+        return None if row is None else Came(row[0], row[1], self.headers(row[2]))
+
+    def headers(self, stored: Stored) -> Headers:
+        """The headers that a row of `news` has."""
+        text = self.forms.text(stored)
+        return {} if text is None else parse(text)
 
     def same_answer(self, scope: int, one: int, other: int) -> bool:
         """Whether two attempts for a scope brought the same as their first page."""

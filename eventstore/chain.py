@@ -19,7 +19,6 @@ import msgspec
 
 from eventstore.attempts import Attempts
 from eventstore.stored import Stored
-from eventstore.versions import unpacked
 
 Line: TypeAlias = tuple[str | int | bytes | None, ...]
 
@@ -108,8 +107,9 @@ def sync_lines(
     db: sqlite3.Connection, sync: int, attempts: Attempts, pending: Mapping[int, tuple[bytes, int]] | None = None
 ) -> Iterator[Line]:
     """All that the archive holds of a sync. `pending`: digest and size of answers that are not written yet, by id."""
+    text = attempts.forms.text
     for *row, version, plan, report in db.execute(_SYNC, (sync,)):
-        yield (*row, unpacked(version), plan, report)
+        yield (*row, text(version), plan, text(report))
     yield from db.execute(_RULES, (sync,))
     for row, page in attempts.block(sync).pages():
         scope = db.execute(_SCOPE, (row.scope,)).fetchone() or (None, None, None)

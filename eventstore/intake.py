@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from eventstore.answers import Answers, Stored, depth_of
 from eventstore.attempts import Attempts
-from eventstore.canonical import parse
 from eventstore.errors import EventStoreError
 from eventstore.model import Request, to_ms
 from eventstore.packing import NOT_MODIFIED, Row, split_headers, text_of, to_the_second, values_of
@@ -112,7 +111,7 @@ class Intake:
         self.news += 1
         self._db.execute(
             "INSERT INTO news (scope, page, attempt, answer, status, headers) VALUES (?, ?, ?, ?, ?, ?)",
-            (scope, page, attempt, came.stored.id, came.status, text_of(came.headers)),
+            (scope, page, attempt, came.stored.id, came.status, self._attempts.forms.stored(text_of(came.headers))),
         )
         return {}
 
@@ -133,6 +132,6 @@ class Intake:
                 "WHERE n.scope = ? AND n.page = ? ORDER BY n.attempt DESC LIMIT 1",
                 (scope, page),
             ).fetchone()
-            headers = {} if row is None or row[3] is None else parse(row[3])
+            headers = {} if row is None else self._attempts.headers(row[3])
             self._last[scope, page] = None if row is None else _Kept(Stored(row[0], depth_of(row[1])), row[2], headers)
         return self._last[scope, page]

@@ -1,4 +1,4 @@
-"""The names of imported versions as their column has them: hexadecimal in them, of commits and contents, takes half.
+"""The names of imported versions as migration 0004 left them in their column, until 0006 made `forms` of them.
 
 A name without any is text as it is. Else it is a BLOB: its UTF-8, in which a run of digits has become 0xFF, which UTF-8
 knows nothing of, the number of the bytes that the run stands for, and these.

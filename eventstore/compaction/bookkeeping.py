@@ -20,13 +20,13 @@ from eventstore.confirmation import Evidence, unmasked
 from eventstore.model import Cause
 from eventstore.retention import CategoryPlan, Plan
 from eventstore.retention.bookkeeping import Heard, Told, bucket_of_sync, dispensable
-from eventstore.schema import ASKING_NOTHING
+from eventstore.schema import ASKING_NOTHING, DOUBTED
 from eventstore.skipped import Skipped, find_skipped
 
 TOGETHER: Final = 256  # syncs that go in one transaction
 
-_SYNCS: Final = """
-SELECT n.id, n.sync, n.observed_at, s.cause, instr(coalesce(s.report, ''), '"doubt"') > 0
+_SYNCS: Final = f"""
+SELECT n.id, n.sync, n.observed_at, s.cause, {DOUBTED}
 FROM entry n JOIN sync s ON s.id = n.sync
 WHERE n.generation = ? AND n.kind = 'sync' AND n.observed_at < ? ORDER BY n.observed_at DESC
 """

@@ -1,7 +1,7 @@
 """The tables of `record.db`. Migrations are in `migrations`, imported only when there is something to migrate.
 
 Archive (shared by all generations): `rules`, `plan`, `resource`, `scope`, `sync`, `sync_rules`, `attempt`, `news`,
-`asked`, `answer`, `dropped`. `sync`, `sync_rules` and `result_N` are those of `NUMBERED` and `_RESULT`.
+`asked`, `answer`, `form`, `dropped`. Where a table stands here more than once it is the last that holds.
 Chain: `generation`, `entry`, `compaction`, `skipped`.
 Log (one set of tables for each generation, named with its number): see `log_tables`.
 Columns of a primary key come first: SQLite 3.40's integrity check misreads other WITHOUT ROWID tables.
@@ -14,9 +14,10 @@ import re
 from typing import Final
 
 APPLICATION_ID: Final = 0x6F726C67  # "orlg"
-VERSION: Final = 6  # PRAGMA user_version: the number of migrations in `migrations`
+VERSION: Final = 7  # PRAGMA user_version: the number of migrations in `migrations`
 PAGE_SIZE: Final = 1024  # bytes; of 1024, 2048, 4096 as fast as the others, and sealed a tenth smaller than with 4096
 ASKING_NOTHING: Final = "cause IN ('rules', 'verdict')"  # what the index of the few syncs that ask nothing covers
+DOUBTED: Final = "typeof(report) = 'text' AND instr(report, '\"doubt\"') > 0"  # what its index covers, too
 RESOURCE: Final = "(SELECT id FROM resource WHERE address = ?)"  # its number; NULL, which nothing equals, without one
 
 ARCHIVE: Final = """
@@ -158,8 +159,37 @@ ALTER TABLE generation ADD COLUMN copied INTEGER /* up to which instant */;
 CREATE INDEX answer_gone ON answer (id) WHERE length(body) = 0;
 """
 
+
+def _sync_table(*, report: str) -> str:
+    """The table of syncs, with a column for the report of such a type."""
+    return f"""
+CREATE TABLE sync (
+    id INTEGER PRIMARY KEY,
+    cause TEXT NOT NULL, -- sync, import, rules, verdict, summary
+    opened_at INTEGER NOT NULL,
+    at INTEGER, -- when its answers were in; NULL while it is open
+    interrupted INTEGER, -- 1: it was killed, and closed afterwards with what had been archived
+    version ANY, -- of an import: what names the version
+    plan INTEGER NOT NULL,
+    report {report}, -- JSON: what asking came to, in counts and seconds; NULL where nobody was asked
+    digest BLOB, -- over all that the archive holds of it; NULL while it is open
+    first INTEGER, -- its first attempt; NULL without any
+    attempts BLOB -- packed, once it is closed; NULL without any
+) STRICT;
+"""
+
+
+def _sync_indexes(*, doubted: str) -> str:
+    return f"""
+CREATE INDEX sync_open ON sync (id) WHERE at IS NULL;
+CREATE INDEX sync_asking_nothing ON sync (cause, id) WHERE {ASKING_NOTHING};
+CREATE INDEX sync_doubted ON sync (id) WHERE {doubted};
+CREATE INDEX sync_first ON sync (first) WHERE first IS NOT NULL;
+"""
+
+
 # what came again in each row of a sync has a number since, or is packed; rows of `result_N` as well, see `_RESULT`
-NUMBERED: Final = """
+NUMBERED: Final = f"""
 CREATE TABLE plan (
     id INTEGER PRIMARY KEY,
     text TEXT NOT NULL UNIQUE -- JSON
@@ -168,20 +198,7 @@ CREATE TABLE resource (
     id INTEGER PRIMARY KEY,
     address TEXT NOT NULL UNIQUE -- SOURCE.RESOURCE
 ) STRICT;
-CREATE TABLE sync (
-    id INTEGER PRIMARY KEY,
-    cause TEXT NOT NULL, -- sync, import, rules, verdict, summary
-    opened_at INTEGER NOT NULL,
-    at INTEGER, -- when its answers were in; NULL while it is open
-    interrupted INTEGER, -- 1: it was killed, and closed afterwards with what had been archived
-    version ANY, -- of an import: what names the version; a BLOB where hexadecimal in it is packed
-    plan INTEGER NOT NULL,
-    report TEXT, -- JSON: what asking came to, in counts and seconds; NULL where nobody was asked
-    digest BLOB, -- over all that the archive holds of it; NULL while it is open
-    first INTEGER, -- its first attempt; NULL without any
-    attempts BLOB -- packed, once it is closed; NULL without any
-) STRICT;
-CREATE TABLE sync_rules (
+{_sync_table(report="TEXT")}CREATE TABLE sync_rules (
     resource INTEGER NOT NULL,
     sync INTEGER NOT NULL,
     rules INTEGER NOT NULL,
@@ -189,13 +206,9 @@ CREATE TABLE sync_rules (
 ) STRICT, WITHOUT ROWID;
 """
 
-NUMBERED_INDEXES: Final = """
-CREATE INDEX sync_open ON sync (id) WHERE at IS NULL;
-CREATE INDEX sync_asking_nothing ON sync (cause, id) WHERE cause IN ('rules', 'verdict');
-CREATE INDEX sync_doubted ON sync (id) WHERE instr(report, '"doubt"') > 0;
-CREATE INDEX sync_first ON sync (first) WHERE first IS NOT NULL;
-CREATE INDEX sync_rules_sync ON sync_rules (sync);
-"""
+NUMBERED_INDEXES: Final = (
+    _sync_indexes(doubted="instr(report, '\"doubt\"') > 0") + "CREATE INDEX sync_rules_sync ON sync_rules (sync);\n"
+)
 
 # a member of a pack other than its first has an empty body too
 PACKS: Final = """
@@ -217,6 +230,25 @@ CREATE INDEX answer_hash ON answer (substr(hash, 1, 8));
 CREATE INDEX answer_loose ON answer (base) WHERE depth >= 0;
 CREATE INDEX answer_gone ON answer (id) WHERE length(body) = 0 AND pack IS NULL;
 """
+
+# texts of which only what differs is stored, as `forms` says
+FORMS: Final = f"""
+CREATE TABLE form (
+    id INTEGER PRIMARY KEY,
+    text TEXT NOT NULL UNIQUE -- of others, in which a character stands for each thing that was cut out
+) STRICT;
+{_sync_table(report="ANY")}
+CREATE TABLE news ( -- an answer that is not the one before it, for that page of the scope
+    scope INTEGER NOT NULL,
+    page INTEGER NOT NULL, -- attempts of one sync for one scope are its pages: 0, 1, 2 …
+    attempt INTEGER NOT NULL,
+    answer INTEGER NOT NULL,
+    status INTEGER,
+    headers ANY, -- a JSON object: those that come with the answer, as long as it is the same
+    PRIMARY KEY (scope, page, attempt)
+) STRICT, WITHOUT ROWID;
+"""
+FORMS_INDEXES: Final = _sync_indexes(doubted=DOUBTED) + "CREATE INDEX news_answer ON news (answer);\n"
 
 LOG_TABLES: Final = (
     "category",

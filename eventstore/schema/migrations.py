@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
-from eventstore import schema, versions
+from eventstore import forms, schema, versions
 from eventstore.answers import Answers
 from eventstore.compression import pack, unpack
 from eventstore.joined import Joining
@@ -79,7 +79,28 @@ def packs_of_answers(db: Database) -> None:
         db.execute(statement)
 
 
-@record(name="0006_joined_answers")
+_FORMED: Final = """
+INSERT INTO sync SELECT id, cause, opened_at, at, interrupted, stored(unpacked(version)), plan,
+CASE WHEN instr(report, '"doubt"') > 0 THEN report ELSE stored(report) END, digest, first, attempts
+FROM old_sync ORDER BY id;
+INSERT INTO news SELECT scope, page, attempt, answer, status, stored(headers) FROM old_news ORDER BY 1, 2, 3;
+DROP TABLE old_sync;
+DROP TABLE old_news;
+"""
+
+
+@record(name="0006_forms")
+def forms_of_texts(db: Database) -> None:
+    """Of reports, headers and names of versions only what differs."""
+    db.conn.create_function("unpacked", 1, versions.unpacked, deterministic=True)
+    db.conn.create_function("stored", 1, forms.Forms(db.conn).stored)
+    for table in ("sync", "news"):
+        db.execute(f"ALTER TABLE {table} RENAME TO old_{table}")
+    for statement in schema.statements(schema.FORMS + _FORMED + schema.FORMS_INDEXES):
+        db.execute(statement)
+
+
+@record(name="0007_joined_answers")
 def joined_answers(db: Database) -> None:
     """What is in a pack is joined, no more one after the other."""
     db.execute("ALTER TABLE answer RENAME COLUMN start TO place")

@@ -165,6 +165,7 @@ _SYNC_OF: Final = {
     "generation": _NONE,
     "rules": "SELECT sync FROM sync_rules WHERE rules = :id",
     "plan": "SELECT id FROM sync WHERE plan = :id",
+    "form": _NONE,
     "resource": "SELECT sync FROM sync_rules WHERE resource = :id",
     "scope": "SELECT sync FROM asked WHERE scope = :id",
     "sync": "SELECT :id",

@@ -29,6 +29,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments, blocks and runs of deltas so small that a short history has several."""
     monkeypatch.setattr(arriving, "FULL_COPY_EVERY", 4)
     monkeypatch.setattr(packing, "PACKED_CHAIN", 4)
+    monkeypatch.setattr(packing, "PACK_ANSWERS", 2)
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 40)
     monkeypatch.setattr(sealing, "EVENTS_EACH", 1)
     monkeypatch.setattr(drafting, "BLOCK_BYTES", 2000)

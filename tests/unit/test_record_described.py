@@ -12,7 +12,7 @@ import json
 import sqlite3
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -57,7 +57,7 @@ def unpacked(first: int, opened_at: int, block: bytes) -> Iterator[Line]:
     """The attempts of a block: number, scope, times, status, answered, error, URL, tries, own headers."""
     size, frame = int.from_bytes(block[:4], "little"), block[4:-4]
     assert zlib.crc32(frame).to_bytes(4, "little") == block[-4:]
-    packed = zstandard.ZstdDecompressor().decompress(frame, max_output_size=size)
+    packed = zstandard.ZstdDecompressor().decompress(frame, max_output_size=size) if size else frame
     *columns, rest = msgspec.msgpack.decode(packed, strict=False)
     scope, asked = 0, opened_at
     for place, (step, waited, took, status, answered, date, tries) in enumerate(zip(*columns, strict=True)):
@@ -76,17 +76,11 @@ def frame(size: int, packed: bytes) -> bytes:
     return zstandard.ZstdDecompressor().decompress(packed[:-4], max_output_size=size)
 
 
-def version_of(stored: Any) -> Any:
-    """The name of a version: where it is a BLOB, 0xFF and a number stand before so many bytes of hexadecimal."""
-    if not isinstance(stored, bytes):
-        return stored
-    name, rest = b"", stored
-    while rest:
-        text, mark, rest = rest.partition(b"\xff")
-        name += text
-        if mark:
-            name, rest = name + rest[1 : 1 + rest[0]].hex().encode(), rest[1 + rest[0] :]
-    return name.decode()
+def filled_in(form: str, values: list[Any]) -> str:
+    """A form with what was cut out of it: hexadecimal, digits behind a 1, and text."""
+    left = iter(values)
+    said: dict[str, Callable[[Any], str]] = {"\x01": bytes.hex, "\x02": lambda value: str(value)[1:], "\x03": str}
+    return "".join(said[each](next(left)) if each in said else each for each in form)
 
 
 def canonical(value: Any) -> bytes:
@@ -136,6 +130,7 @@ class Witness:
         self._scopes = {number: rest for number, *rest in db.execute("SELECT id, source, resource, params FROM scope")}
         self._rules = {number: digest.hex() for number, digest in db.execute("SELECT id, hash FROM rules")}
         self._plans = dict(db.execute("SELECT id, text FROM plan"))
+        self._forms = dict(db.execute("SELECT id, text FROM form"))
         self._resources = dict(db.execute("SELECT id, address FROM resource"))
         self._sealed: dict[int, list[dict[str, Any]]] = {}  # by entry
         self.met: Counter[str] = Counter()
@@ -159,6 +154,12 @@ class Witness:
 
     def _all(self, query: str, *values: Any) -> list[Line]:
         return self._db.execute(query, values).fetchall()
+
+    def _text(self, stored: Any) -> Any:
+        if not isinstance(stored, bytes):
+            return stored
+        number, *values = msgspec.msgpack.decode(stored)
+        return filled_in(self._forms[number], values)
 
     def _schema(self, _: int, __: int, migrations: int) -> Iterator[Line]:
         columns = "'migration', id, migration_set, name, applied_at"
@@ -220,7 +221,7 @@ class Witness:
     def _archived(self, sync: int) -> Iterator[Line]:
         columns = "id, cause, opened_at, at, interrupted, version, plan, report, first, attempts"
         ((*row, version, plan, report, first, block),) = self._all(f"SELECT {columns} FROM sync WHERE id = ?", sync)
-        yield "sync", *row, version_of(version), self._plans[plan], report
+        yield "sync", *row, self._text(version), self._plans[plan], self._text(report)
         rules = self._all("SELECT resource, rules FROM sync_rules WHERE sync = ?", sync)
         yield from by_name(("rules", self._resources[resource], self._rules[number]) for resource, number in rules)
         pages: Counter[int] = Counter()
@@ -234,7 +235,7 @@ class Witness:
                     f"{news} ORDER BY attempt DESC LIMIT 1", scope, pages[scope], number
                 )[0]
                 ((digested, size),) = self._all("SELECT hash, size FROM answer WHERE id = ?", content)
-                answer, headers = (digested.hex(), size), {**json.loads(found or "{}"), **own}
+                answer, headers = (digested.hex(), size), {**json.loads(self._text(found) or "{}"), **own}
             pages[scope] += 1
             what = *self._scopes[scope], asked, arrived, status, came_with, int(answered), *answer
             yield "attempt", number, *what, error, url, tries, text(sorted([*pair] for pair in headers.items()))

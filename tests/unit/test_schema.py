@@ -46,7 +46,7 @@ def layout(record: Record) -> set[tuple[str, str]]:
 
 def test_a_record_of_the_first_schema_is_brought_up_to_date_when_it_is_read(old: Path) -> None:
     with Record.open(old) as record:
-        assert record._db.execute("PRAGMA user_version").fetchone() == (6,)
+        assert record._db.execute("PRAGMA user_version").fetchone() == (7,)
         assert [entry.kind for entry in record.log.entries()].count("schema") == 2
         assert len(list(record.log.events())) == 17
         assert verify(record, deep=True) == []
