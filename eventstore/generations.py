@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-from eventstore import chain, schema
+from eventstore import chain, roots, schema
 from eventstore.canonical import canonical
 from eventstore.errors import Damaged
 from eventstore.model import to_ms
-from eventstore.recorder import seal
 from eventstore.skipped import next_entry
 
 # of a superseded generation only the roots are kept: there is nothing left that could prove the rest
@@ -66,6 +65,7 @@ def begin(
 def adopt(db: sqlite3.Connection, number: int) -> None:
     """Make a finished generation the current one, and drop the tables of the one before."""
     previous = current(db)
+    roots.store(db, "generation = ?", previous)
     db.execute("UPDATE generation SET state = 'superseded' WHERE id = ?", (previous,))
     db.execute(f"UPDATE entry SET {_FORGOTTEN} WHERE generation = ? AND kind = 'sync'", (previous,))
     db.execute("UPDATE generation SET state = 'current' WHERE id = ?", (number,))
@@ -82,6 +82,7 @@ def discard_unfinished(db: sqlite3.Connection) -> None:
         db.execute("DELETE FROM skipped WHERE generation = ?", (number,))
         db.execute("DELETE FROM compaction WHERE generation = ?", (number,))
         db.execute("DELETE FROM generation WHERE id = ?", (number,))
+        roots.store(db, "id = (SELECT max(id) FROM entry)")
 
 
 def note_schema(db: sqlite3.Connection) -> None:
@@ -102,7 +103,7 @@ def commit(db: sqlite3.Connection, kind: str, generation: int, seq: int | None, 
         "INSERT INTO entry (id, generation, kind, seq, digest, root) VALUES (?, ?, ?, ?, x'', x'')",
         (entry, generation, kind, seq),
     )
-    seal(db, entry, digest)
+    roots.seal(db, entry, digest)
     return entry
 
 

@@ -39,13 +39,13 @@ from eventstore.model import (
 from eventstore.positions import Instant, Position, find_position, rules_at
 from eventstore.reading import Events
 from eventstore.recorder import Learned, Recorder
+from eventstore.roots import Roots
 from eventstore.selection import Selection
 from eventstore.skipped import skipped_runs
 from eventstore.walk import Change, Walk, concerns, may_concern
 
 _ENTRIES: Final = (
-    "SELECT id, generation, kind, root, sync, observed_at, seq, status, appeared, changed, disappeared, unchanged "
-    "FROM entry"
+    "SELECT id, generation, kind, sync, observed_at, seq, status, appeared, changed, disappeared, unchanged FROM entry"
 )
 _NEWEST: Final = (1 << 63) - 1
 _SYNC_ENTRY: Final = "SELECT id, seq FROM entry WHERE generation = ? AND kind = 'sync'"
@@ -396,7 +396,7 @@ class EventLog:
         with self.reading() as generation:
             where = "generation <= ?" if every_generation else "generation = ?"
             rows = self._db.execute(f"{_ENTRIES} WHERE {where} ORDER BY id", (generation,))
-            return [_entry(row) for row in rows.fetchall()]
+            return self._of_chain(rows.fetchall())
 
     def chain_end(self) -> int:
         """The number of the last entry of the chain, whatever its kind; 0 where there is none."""
@@ -411,7 +411,7 @@ class EventLog:
                 f"{_ENTRIES} WHERE id > ? AND id <= ? AND +generation = ? AND kind = 'sync' ORDER BY id LIMIT ?",
                 (after, _NEWEST if until is None else until.entry, generation, limit),
             )
-            return [_entry(row) for row in rows.fetchall()]
+            return self._of_chain(rows.fetchall())
 
     def gaps(self, *, seq: int, entry: int) -> tuple[list[ThinnedRange], list[tuple[int, int]]]:
         """What compaction took that begins by event number `seq`; and by an entry of the chain, entries from and to."""
@@ -469,6 +469,10 @@ class EventLog:
 
     # -- helpers
 
+    def _of_chain(self, rows: Sequence[tuple[Any, ...]]) -> list[Entry]:
+        roots = Roots(self._db)
+        return [_entry(row, roots.of(row[0])) for row in rows]
+
     def _seq_before(self, generation: int, entry: int) -> int:
         before = f"{_SYNC_ENTRY} AND id < ? ORDER BY id DESC LIMIT 1"
         row = self._db.execute(before, (generation, entry)).fetchone()
@@ -492,8 +496,8 @@ class EventLog:
                 event = next(events, None)
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
-    number, generation, kind, root, sync, observed_at, seq, status, *counts = row
+def _entry(row: tuple[Any, ...], root: bytes) -> Entry:
+    number, generation, kind, sync, observed_at, seq, status, *counts = row
     return Entry(
         number,
         generation,

@@ -20,6 +20,7 @@ from eventstore.fold import Decision, Draft, Head, Seen, Sighting, decide
 from eventstore.heads import Heads, Known
 from eventstore.model import Issue, Kind, Listing, Recorded, Repeat, Result, Scope, Status, from_ms
 from eventstore.patch import diff
+from eventstore.roots import seal
 from eventstore.skipped import next_entry
 
 REQUESTED_KEPT: Final = 10_000  # attempts whose time is remembered
@@ -397,14 +398,6 @@ def _rules_of_rebuild(db: sqlite3.Connection, generation: int) -> dict[str, int]
         return None
     numbers = {digest.hex(): number for number, digest in db.execute("SELECT id, hash FROM rules")}
     return {resource: numbers[digest] for resource, digest in parse(row[0]).items() if digest in numbers}
-
-
-def seal(db: sqlite3.Connection, entry: int, digest: bytes) -> bytes:
-    """Give an entry its digest and the root that follows from the previous one; return the root."""
-    previous = db.execute("SELECT root FROM entry WHERE id < ? ORDER BY id DESC LIMIT 1", (entry,)).fetchone()
-    root = chain.next_root(previous[0] if previous else chain.FIRST_ROOT, digest)
-    db.execute("UPDATE entry SET digest = ?, root = ? WHERE id = ?", (digest, root, entry))
-    return root
 
 
 def _digest(document: Document | None) -> bytes | None:

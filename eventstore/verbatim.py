@@ -17,7 +17,7 @@ from eventstore import chain, segments
 from eventstore.compaction.drafting import Draft, Standing, Start, begun, drafted
 from eventstore.compaction.writing import Transaction, keys_of, show, write
 from eventstore.positions import Position
-from eventstore.recorder import seal
+from eventstore.roots import Roots, seal
 from eventstore.segments import Segment, Window
 from eventstore.skipped import Skipped, next_entry, skipped_runs
 from eventstore.stored import Stored
@@ -204,7 +204,7 @@ def _seal(db: sqlite3.Connection, generation: int, places: Sequence[_Place], tra
         with transaction():
             for old, entry, run in places[begin : begin + TOGETHER]:
                 if run is not None:
-                    root = root or _root_before(db, entry)
+                    root = root or Roots(db).of(entry - 1)
                     _write_run(db, msgspec.structs.replace(run, root=root))
                     continue
                 seq = _write_entry(db, generation, old, entry)
@@ -228,7 +228,3 @@ def _write_entry(db: sqlite3.Connection, generation: int, old: int, number: int)
         (number, generation, old),
     )
     return int(db.execute("SELECT seq FROM entry WHERE id = ?", (number,)).fetchone()[0])
-
-
-def _root_before(db: sqlite3.Connection, entry: int) -> bytes:
-    return bytes(db.execute("SELECT root FROM entry WHERE id < ? ORDER BY id DESC LIMIT 1", (entry,)).fetchone()[0])

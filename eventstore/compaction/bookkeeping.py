@@ -20,6 +20,7 @@ from eventstore.confirmation import Evidence, unmasked
 from eventstore.model import Cause
 from eventstore.retention import CategoryPlan, Plan
 from eventstore.retention.bookkeeping import Heard, Told, bucket_of_sync, dispensable
+from eventstore.roots import Roots
 from eventstore.schema import ASKING_NOTHING, DOUBTED
 from eventstore.skipped import Skipped, find_skipped
 
@@ -64,7 +65,8 @@ def droppable(db: sqlite3.Connection, generation: int, plan: Plan) -> list[tuple
 
 def drop(db: sqlite3.Connection, generation: int, entry: int, until: int, number: int) -> None:
     """Let the sync of an entry, in a bucket that ends then, go by a compaction of that number. Needs a transaction."""
-    sync, seq, root = db.execute("SELECT sync, seq, root FROM entry WHERE id = ?", (entry,)).fetchone()
+    sync, seq = db.execute("SELECT sync, seq FROM entry WHERE id = ?", (entry,)).fetchone()
+    root = Roots(db).of(entry)
     for table in _DROPPED_WITH:
         db.execute(f"DELETE FROM {table}_{generation} WHERE entry = ?", (entry,))
     db.execute(

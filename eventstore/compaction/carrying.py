@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from eventstore import chain, generations, names, segments
+from eventstore import chain, generations, names, roots, segments
 from eventstore.canonical import encode
 from eventstore.compacted import Held, Report, Tally
 from eventstore.compaction import bookkeeping, sealing
@@ -22,8 +22,8 @@ from eventstore.compaction.writing import Transaction, compare, discard_unseen, 
 from eventstore.compression import LEVEL_SEALED, LEVEL_THINNED
 from eventstore.names import NumberedCategory
 from eventstore.progress import Progress
-from eventstore.recorder import seal
 from eventstore.retention import CategoryPlan, Plan
+from eventstore.roots import seal
 from eventstore.segments import Window
 
 
@@ -226,6 +226,7 @@ class Work:
                 self._db, self._generation, entry, first, last, window.between(first, last) if first < last else ()
             )
             self._db.execute("UPDATE entry SET again = ? WHERE id = ?", (chain.digest(lines), entry))
+            roots.store(self._db, "id = ?", entry)
 
     def _extents(self, entries: list[int]) -> Iterator[tuple[int, int, int]]:
         before = "SELECT seq FROM entry WHERE generation = ? AND kind = 'sync' AND id < ? ORDER BY id DESC LIMIT 1"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from eventstore import chain, schema
 from eventstore.progress import Progress
+from eventstore.roots import Roots, stored_roots
 from eventstore.segments import Window
 from eventstore.skipped import among_skipped
 from eventstore.verification import naming
@@ -29,7 +31,7 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     yield from _generations(states, current)
     entries = db.execute(_ENTRIES).fetchall()
     progress.start(len(entries), "roots")
-    before = _Before()
+    before = _Before(stored_roots(db))
     skipped = {first: (last, root) for first, last, root in db.execute("SELECT first, last, root FROM skipped")}
     expected = 1
     for row in entries:
@@ -58,7 +60,8 @@ def _gap(
 class _Before:
     """What the entries so far leave for the next one: root, generation, last event and time."""
 
-    def __init__(self) -> None:
+    def __init__(self, with_roots: AbstractSet[int]) -> None:
+        self._with_roots = with_roots
         self._sealed: dict[int, Window] = {}  # by generation: one that is being built may have segments too
         self.root = chain.FIRST_ROOT
         self.generation = 1
@@ -67,8 +70,11 @@ class _Before:
 
     def check(self, db: sqlite3.Connection, row: tuple[Any, ...], current: int) -> Iterator[Finding]:
         entry, generation, kind, sync, observed_at, seq, digest, root, again = row
-        if chain.next_root(self.root, digest) != root:
-            yield Finding("entry", sync, f"the root of entry {entry} does not follow from the one before")
+        follows = chain.next_root(self.root, digest)
+        if root not in (b"", follows):
+            yield Finding("entry", sync, f"the root of entry {entry} does not follow from those before")
+        elif not root and entry in self._with_roots:
+            yield Finding("entry", sync, f"the root of entry {entry} is missing")
         yield from self._check_place(entry, generation, kind, sync)
         if kind == "sync" and generation >= current:
             yield from self._check_order(entry, sync, observed_at, seq)
@@ -77,7 +83,7 @@ class _Before:
             if kind == "sync":
                 for other in sorted(naming.of_altered(db, generation, entry, observed_at)):
                     yield Finding("entry", other, f"entry {entry}, which is altered, seems to be of this sync")
-        self.root = root
+        self.root = root or follows
         if kind == "sync" and generation >= current:
             self.seq, self.observed_at = seq, observed_at
 
@@ -130,9 +136,10 @@ def _generations(states: dict[int, str], current: int) -> Iterator[Finding]:
 
 def check_root(db: sqlite3.Connection, root: str) -> Iterator[Finding]:
     """Check that a root that was kept elsewhere is one of the chain's."""
-    roots = {row[0].hex() for row in db.execute("SELECT root FROM entry")}
-    roots |= {row[0].hex() for row in db.execute("SELECT root FROM skipped")}
-    if root.strip().lower() not in roots:
+    roots = Roots(db)
+    known = {roots.of(row[0]).hex() for row in db.execute("SELECT id FROM entry ORDER BY id")}
+    known |= {row[0].hex() for row in db.execute("SELECT root FROM skipped")}
+    if root.strip().lower() not in known:
         went = among_skipped(db)
         said = f"the chain {'does not have' if went else 'never had'} the root {root}"
         yield Finding("root", None, f"{said}: this is another record, or it was altered{went}")
