@@ -82,7 +82,6 @@ def discard_unfinished(db: sqlite3.Connection) -> None:
         db.execute("DELETE FROM skipped WHERE generation = ?", (number,))
         db.execute("DELETE FROM compaction WHERE generation = ?", (number,))
         db.execute("DELETE FROM generation WHERE id = ?", (number,))
-        roots.store(db, "id = (SELECT max(id) FROM entry)")
 
 
 def note_schema(db: sqlite3.Connection) -> None:

@@ -1,7 +1,7 @@
 """Roots of the chain as they are stored: of most entries the root follows from the digests, and is not.
 
-It stands with every 64th entry, with the last one, and with those whose digest nothing can prove any more but the root:
-what they commit to was thinned, or is of a superseded generation.
+It stands with every 64th entry, and with those whose digest nothing else can prove any more: what they commit to was
+thinned, or is of a superseded generation.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from typing import Final
 from eventstore import chain
 
 EVERY: Final = 64  # entries
-_KEPT: Final = f"id % {EVERY} = 0 OR again IS NOT NULL"
 _WITH_ROOTS: Final = f"""
-SELECT id FROM entry WHERE {_KEPT} OR id = (SELECT max(id) FROM entry)
+SELECT id FROM entry WHERE id % {EVERY} = 0 OR again IS NOT NULL
 OR generation IN (SELECT id FROM generation WHERE state = 'superseded')
 """
 _STORED: Final = "SELECT id, root FROM entry WHERE id <= ? AND root <> x'' ORDER BY id DESC LIMIT 1"
@@ -50,12 +49,8 @@ class Roots:
 def seal(db: sqlite3.Connection, entry: int, digest: bytes) -> bytes:
     """Give the last entry its digest and the root that follows from the one before; return the root."""
     root = chain.next_root(Roots(db).of(entry - 1), digest)
-    db.execute("UPDATE entry SET digest = ?, root = ? WHERE id = ?", (digest, root, entry))
-    db.execute(
-        "UPDATE entry SET root = x'' WHERE id = (SELECT max(id) FROM entry WHERE id < ?) AND root <> x'' "
-        f"AND NOT ({_KEPT})",
-        (entry,),
-    )
+    stored = b"" if entry % EVERY else root
+    db.execute("UPDATE entry SET digest = ?, root = ? WHERE id = ?", (digest, stored, entry))
     return root
 
 

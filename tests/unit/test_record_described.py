@@ -151,7 +151,6 @@ class Witness:
             assert digest(lines) == (again or said), f"entry {entry}"
             root = hashlib.sha256(root + said).digest()
             assert said_root in ((root,) if entry % 64 == 0 or again else (root, b"")), f"entry {entry}"
-        assert said_root == root
 
     def _all(self, query: str, *values: Any) -> list[Line]:
         return self._db.execute(query, values).fetchall()
