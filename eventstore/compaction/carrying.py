@@ -19,7 +19,7 @@ from eventstore.compaction.drafting import Draft, drafted, ended
 from eventstore.compaction.dropping import Dropping
 from eventstore.compaction.stretches import Stretch, Stretches
 from eventstore.compaction.writing import Transaction, compare, discard_unseen, keys_of, remove, show, write
-from eventstore.compression import LEVEL_SEALED, LEVEL_THINNED
+from eventstore.compression import LEVEL_THINNED
 from eventstore.names import NumberedCategory
 from eventstore.progress import Progress
 from eventstore.recorder import seal
@@ -89,9 +89,9 @@ class Work:
         for category, planned in self._planned(plan):
             left = sealing.sealable(self._db, self._generation, category.id, planned.until)
             progress.start(left, planned.address)
-            level = LEVEL_THINNED if planned.zones else LEVEL_SEALED
+            thinned = bool(planned.zones)
             steps = sealing.steps(
-                self._db, self._generation, category.id, planned.until, self._transaction, level=level
+                self._db, self._generation, category.id, planned.until, self._transaction, thinned=thinned
             )
             for went in steps:
                 progress.advance(went)

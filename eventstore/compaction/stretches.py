@@ -156,7 +156,7 @@ class Stretches:
             if following is not None and self._share_a_bucket(gathering.waiting, following):
                 continue
             gathering.take(self._thin(gathering))
-            small = len(gathering.left) < full(gathering.start)
+            small = len(gathering.left) < full(len(gathering.start.standing), thinned=True)
             if small and following is not None and following.first <= self._until:
                 continue
             if gathering.changes:
@@ -167,7 +167,7 @@ class Stretches:
 
     def _thinned_already(self, segment: Segment, following: Sequence[Segment]) -> bool:
         """Whether a segment is full, and would stay as it is: told by numbers and kinds, without folding anything."""
-        if segment.events < full(Start({}, 0)) or segment.last > self._until:
+        if segment.events < full(0, thinned=True) or segment.last > self._until:
             return False
         head = segment.head
         last = self._known.bucket(head.entries[-1])

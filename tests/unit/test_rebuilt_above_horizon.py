@@ -30,6 +30,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arriving, "FULL_COPY_EVERY", 4)
     monkeypatch.setattr(packing, "PACKED_CHAIN", 4)
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 40)
+    monkeypatch.setattr(sealing, "THINNED_EVENTS", 40)
     monkeypatch.setattr(sealing, "EVENTS_EACH", 1)
     monkeypatch.setattr(drafting, "BLOCK_BYTES", 2000)
 
