@@ -621,8 +621,7 @@ BUGS: Final = (
             Change(
                 "eventstore/compaction/sealing.py",
                 "draft, level=LEVEL_THINNED if thinned else LEVEL_SEALED)\n",
-                "draft, level=LEVEL_THINNED if thinned else LEVEL_SEALED)\n"
-                "        _drop_rows(db, generation, draft)\n",
+                "draft, level=LEVEL_THINNED if thinned else LEVEL_SEALED)\n        _drop_rows(db, generation, draft)\n",
             ),
         ),
         ("tests/faults/test_killed_compactions.py",),
