@@ -223,8 +223,11 @@ class Work:
 
     def _digest_again(self, entries: set[int]) -> None:
         """Note what these entries commit to now: their own digests can be compared with nothing any more."""
-        window = Window(self._db, self._generation)
-        for entry, first, last in self._extents(sorted(entries)):
+        extents = list(self._extents(sorted(entries)))
+        if not extents:
+            return
+        window = Window(self._db, self._generation, after=extents[0][1], until=extents[-1][2])
+        for entry, first, last in extents:
             lines = chain.entry_lines(
                 self._db, self._generation, entry, first, last, window.between(first, last) if first < last else ()
             )

@@ -115,6 +115,14 @@ class _Gathering(msgspec.Struct):
         self.gone |= thinned.gone
         self.seen += thinned.seen
 
+    def go_on_behind(self, taken: Sequence[Stored]) -> None:
+        """Let what stands be as events leave it that were taken."""
+        for entity, stood in _ends(taken, self.stood):
+            if stood is None:
+                self.stood.pop(entity, None)
+            else:
+                self.stood[entity] = stood
+
     @property
     def changes(self) -> bool:
         """Whether anything would be another than it was."""
@@ -169,9 +177,11 @@ class Stretches:
             gathering = self._with(gathering, segment)
             if following and self._share_a_bucket(gathering.waiting, following[0]):
                 continue
-            gathering.take(self._thin(gathering))
+            taken = gathering.waiting
+            gathering.take(thin(taken, gathering.stood, self._known))
             small = len(gathering.left) < gathering.wanted
             if small and following and not self._thinned_already(following[0], following[1:]):
+                gathering.go_on_behind(taken)
                 continue
             if gathering.changes:
                 yield self._finished(gathering)
@@ -230,16 +240,6 @@ class Stretches:
         gathering.before += events
         gathering.waiting += events
         return gathering
-
-    def _thin(self, gathering: _Gathering) -> Thinned:
-        waiting = gathering.waiting
-        thinned = thin(waiting, gathering.stood, self._known)
-        for entity, stood in _ends(waiting, gathering.stood):
-            if stood is None:
-                gathering.stood.pop(entity, None)
-            else:
-                gathering.stood[entity] = stood
-        return thinned
 
     def _share_a_bucket(self, events: Sequence[Stored], following: Segment) -> bool:
         bucket = self._known.bucket(events[-1].entry)
