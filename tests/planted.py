@@ -620,9 +620,8 @@ BUGS: Final = (
         (
             Change(
                 "eventstore/compaction/sealing.py",
-                "        number = write(db, generation, draft, level=level)\n",
-                "        number = write(db, generation, draft, level=level)\n"
-                "        _drop_rows(db, generation, draft)\n",
+                "draft, level=LEVEL_THINNED if thinned else LEVEL_SEALED)\n",
+                "draft, level=LEVEL_THINNED if thinned else LEVEL_SEALED)\n        _drop_rows(db, generation, draft)\n",
             ),
         ),
         ("tests/faults/test_killed_compactions.py",),

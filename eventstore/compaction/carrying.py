@@ -7,7 +7,7 @@ themselves. What was done is counted with each step, in the transaction that mak
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -15,11 +15,11 @@ from eventstore import chain, generations, names, roots, segments
 from eventstore.canonical import encode
 from eventstore.compacted import Held, Report, Tally
 from eventstore.compaction import bookkeeping, sealing
-from eventstore.compaction.drafting import Draft, drafted, ended
+from eventstore.compaction.drafting import Draft, Standing, drafted, ended
 from eventstore.compaction.dropping import Dropping
 from eventstore.compaction.stretches import Stretch, Stretches
 from eventstore.compaction.writing import Transaction, compare, discard_unseen, keys_of, remove, show, write
-from eventstore.compression import LEVEL_SEALED, LEVEL_THINNED
+from eventstore.compression import LEVEL_THINNED
 from eventstore.names import NumberedCategory
 from eventstore.progress import Progress
 from eventstore.retention import CategoryPlan, Plan
@@ -89,9 +89,9 @@ class Work:
         for category, planned in self._planned(plan):
             left = sealing.sealable(self._db, self._generation, category.id, planned.until)
             progress.start(left, planned.address)
-            level = LEVEL_THINNED if planned.zones else LEVEL_SEALED
+            thinned = bool(planned.zones)
             steps = sealing.steps(
-                self._db, self._generation, category.id, planned.until, self._transaction, level=level
+                self._db, self._generation, category.id, planned.until, self._transaction, thinned=thinned
             )
             for went in steps:
                 progress.advance(went)
@@ -146,38 +146,41 @@ class Work:
     ) -> None:
         stretches = Stretches(self._db, self._generation, category.id, planned, head=head, resumed=resumed)
         for stretch in stretches:
-            segment = self._replace(number, category.id, planned, stretch)
-            stretches.carried = ended(self._db, self._generation, segment).standing
+            stretches.carried = self._replace(number, category.id, planned, stretch)
 
-    def _replace(self, number: int, category: int, planned: CategoryPlan, stretch: Stretch) -> segments.Segment | None:
-        """Let one segment take the place of several; the transaction that does it also says what has changed by it."""
+    def _replace(self, number: int, category: int, planned: CategoryPlan, stretch: Stretch) -> Mapping[int, Standing]:
+        """Let segments take the place of others; the transaction that does it also says what has changed by it.
+
+        Returns what stands when the last of them ends.
+        """
         db, generation = self._db, self._generation
-        draft: Draft | None = None
-        written = 0
-        if stretch.left:
-            draft = self._draft(category, stretch)
+        written: dict[int, Draft] = {}
+        start = stretch.start
+        for place, events in enumerate(stretch.parts, 1):
+            draft = drafted(category, start, events, keys_of(db, generation, list(events)))
+            if place == len(stretch.parts):
+                draft = self._as_due_before(draft, stretch.replaced[-1])
             with self._transaction():
-                written = write(db, generation, draft, composed=True, level=LEVEL_THINNED)
-            compare(db, generation, written, draft, stretch.start)
+                segment = write(db, generation, draft, composed=True, level=LEVEL_THINNED)
+            compare(db, generation, segment, draft, start)
+            written[segment] = draft
+            start = ended(db, generation, segments.unseen(db, generation, segment))
         with self._transaction():
-            if draft is not None:
-                show(db, generation, written, draft)
-            for segment in stretch.replaced:
-                remove(db, generation, segment.id)
+            for segment, draft in written.items():
+                show(db, generation, segment, draft)
+            for replaced in stretch.replaced:
+                remove(db, generation, replaced.id)
             self._note_spans(number, category, stretch)
             self._sight(stretch)
             entries = {each.entry for each in set(stretch.before) ^ set(stretch.left)}
             entries |= self._forget(stretch)
             self._digest_again(entries)
             self._count(number, planned.address, stretch)
-        return segments.unseen(db, generation, written) if written else None
+        return start.standing
 
-    def _draft(self, category: int, stretch: Stretch) -> Draft:
-        """A segment of what is left; when keyframes were due is as it was, for the rows behind it go by that."""
-        last = stretch.replaced[-1]
+    def _as_due_before(self, draft: Draft, last: segments.Segment) -> Draft:
+        """A draft that leaves keyframes due as the last segment that it replaces: the rows behind it go by that."""
         due = {each.number: each.since_keyframe for each in segments.entities_of(self._db, self._generation, last)}
-        keys = keys_of(self._db, self._generation, list(stretch.left))
-        draft = drafted(category, stretch.start, stretch.left, keys)
         for entity in draft.entities:
             entity.patches, entity.patch_bytes = due.get(entity.entity, (0, 0))
         return draft._replace(since=last.since)
@@ -220,8 +223,11 @@ class Work:
 
     def _digest_again(self, entries: set[int]) -> None:
         """Note what these entries commit to now: their own digests can be compared with nothing any more."""
-        window = Window(self._db, self._generation)
-        for entry, first, last in self._extents(sorted(entries)):
+        extents = list(self._extents(sorted(entries)))
+        if not extents:
+            return
+        window = Window(self._db, self._generation, after=extents[0][1], until=extents[-1][2])
+        for entry, first, last in extents:
             lines = chain.entry_lines(
                 self._db, self._generation, entry, first, last, window.between(first, last) if first < last else ()
             )

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from eventstore import segments
-from eventstore.compaction.drafting import Draft, Start, begun, drafted, ended
+from eventstore.compaction.drafting import Draft, begun, drafted, ended
 from eventstore.compaction.writing import Transaction, compare, keys_of, remove, show, write
+from eventstore.compression import LEVEL_SEALED, LEVEL_THINNED
+from eventstore.segments import Segment
 from eventstore.stored import Stored
 
-SEGMENT_EVENTS: Final = 8192  # half as many take a fifth more space; one that has fewer is sealed again with the next
+SEGMENT_EVENTS: Final = 8192  # half as many take a fifth more space
+THINNED_EVENTS: Final = 2048  # where a horizon moves through segments: each day one is made anew, or two
 EVENTS_EACH: Final = 8  # for each live entity: a segment holds all of their documents before its events
 
 _ROWS: Final = """
@@ -33,38 +36,59 @@ def sealable(db: sqlite3.Connection, generation: int, category: int, until: int)
 
 
 def seal_next(
-    db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction, level: int
+    db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction, *, thinned: bool
 ) -> int:
     """Seal the oldest rows of a category, up to a number, as one segment; how many events went, 0 for none left.
 
-    `until` is the end of an entry. The category's last segment is made anew with them where it is not full. Raises
-    `Damaged`, and leaves everything as it is, where what is read back is not what was in the rows.
+    `until` is the end of an entry. The last segments are made anew with them where `joined` says so, but for those of
+    which something is left out. `thinned`: whether the category is to be thinned. Raises `Damaged`, and leaves
+    everything as it is, where what is read back is not what was in the rows.
     """
-    last = segments.close_of(db, generation, category)
-    start, again = ended(db, generation, last), list[Stored]()
-    wanted = full(start)
-    if last is not None and not last.composed and last.events < wanted:
-        start, again = begun(db, generation, last), segments.events_of(db, generation, last)
-    else:
-        last = None
-    rows = _oldest(db, generation, category, until, wanted - len(again))
-    if not rows:
+    waiting = sealable(db, generation, category, until)
+    if not waiting:
         return 0
+    listed = segments.listed(db, generation, category)
+    start = ended(db, generation, listed[-1] if listed else None)
+    live = len(start.standing)
+    wanted = full(live, thinned=thinned)
+    whole = list(itertools.takewhile(lambda segment: not segment.composed, reversed(listed)))[::-1]
+    replaced = joined(whole, min(waiting, wanted), live, wanted)
+    if replaced:
+        start = begun(db, generation, replaced[0])
+    again = [event for each in replaced for event in segments.events_of(db, generation, each)]
+    rows = _oldest(db, generation, category, until, wanted - len(again))
     draft = drafted(category, start, [*again, *rows], keys_of(db, generation, rows, again))
     with transaction():
-        number = write(db, generation, draft, level=level)
+        number = write(db, generation, draft, level=LEVEL_THINNED if thinned else LEVEL_SEALED)
     compare(db, generation, number, draft, start)
     with transaction():
         show(db, generation, number, draft)
-        if last is not None:
-            remove(db, generation, last.id)
+        for each in replaced:
+            remove(db, generation, each.id)
         _drop_rows(db, generation, draft)
     return len(rows)
 
 
-def full(start: Start) -> int:
-    """How many events a segment is to hold."""
-    return max(SEGMENT_EVENTS, EVENTS_EACH * len(start.standing))
+def full(live: int, *, thinned: bool) -> int:
+    """How many events a segment is to hold that so many entities stand before."""
+    return max(THINNED_EVENTS if thinned else SEGMENT_EVENTS, EVENTS_EACH * live)
+
+
+def joined(before: Sequence[Segment], events: int, live: int, wanted: int) -> Sequence[Segment]:
+    """The last of these segments that are to become one with so many events behind them.
+
+    As in a log-structured merge tree, one that holds more than all behind it stays: so each event is written again a
+    few times, and there are few small segments. One that holds less than documents are worth goes in any case.
+    """
+    first = len(before)
+    together = 0
+    while first:
+        size = before[first - 1].events
+        if together + size >= wanted or size > max(together + events, EVENTS_EACH * live):
+            break
+        together += size
+        first -= 1
+    return before[first:]
 
 
 def _oldest(db: sqlite3.Connection, generation: int, category: int, until: int, count: int) -> list[Stored]:
@@ -93,8 +117,8 @@ def _drop_rows(db: sqlite3.Connection, generation: int, draft: Draft) -> None:
 
 
 def steps(
-    db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction, *, level: int
+    db: sqlite3.Connection, generation: int, category: int, until: int, transaction: Transaction, *, thinned: bool
 ) -> Iterator[int]:
-    """Seal all rows of a category up to a number, compressed so hard; gives how many events went with each segment."""
-    while went := seal_next(db, generation, category, until, transaction, level):
+    """Seal all rows of a category up to a number; gives how many events went with each segment."""
+    while went := seal_next(db, generation, category, until, transaction, thinned=thinned):
         yield went

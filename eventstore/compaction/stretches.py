@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -11,7 +12,7 @@ import msgspec
 
 from eventstore import segments
 from eventstore.compaction.drafting import Standing, Start, begun, ended
-from eventstore.compaction.sealing import full
+from eventstore.compaction.sealing import full, joined
 from eventstore.retention import Bucket, CategoryPlan, Spacing, bucket_of
 from eventstore.retention.thinning import NOTHING, Known, Stood, Thinned, merged_spans, thin
 from eventstore.segments import Head, SealedEntity, Segment
@@ -21,19 +22,25 @@ _FINE: Final = {Spacing.HOURLY, Spacing.DAILY}  # intervals of presence stay in 
 
 
 class Stretch(NamedTuple):
-    """Segments that one is to take the place of: what it begins with, and what is left of their events.
+    """Segments that others are to take the place of: what these begin with, and what is left of their events.
 
-    `before` are those that there were; `intervals`, `spans`, `gone` and `seen` are as `Thinned` has them.
+    `before` are those that there were, `parts` what is left, by the segments that it is to be in; `intervals`, `spans`,
+    `gone` and `seen` are as `Thinned` has them.
     """
 
     replaced: Sequence[Segment]
     start: Start
     before: Sequence[Stored]
-    left: Sequence[Stored]
+    parts: Sequence[Sequence[Stored]]
     spans: Sequence[tuple[int, int]]
     intervals: int
     gone: frozenset[int]
     seen: Sequence[Stored]
+
+    @property
+    def left(self) -> Iterator[Stored]:
+        """All that is left, in order."""
+        return itertools.chain.from_iterable(self.parts)
 
 
 def known_of(db: sqlite3.Connection, generation: int, category: int, planned: CategoryPlan, head: int) -> Known:
@@ -108,10 +115,23 @@ class _Gathering(msgspec.Struct):
         self.gone |= thinned.gone
         self.seen += thinned.seen
 
+    def go_on_behind(self, taken: Sequence[Stored]) -> None:
+        """Let what stands be as events leave it that were taken."""
+        for entity, stood in _ends(taken, self.stood):
+            if stood is None:
+                self.stood.pop(entity, None)
+            else:
+                self.stood[entity] = stood
+
     @property
     def changes(self) -> bool:
         """Whether anything would be another than it was."""
         return self.moved or self.left != self.before
+
+    @property
+    def wanted(self) -> int:
+        """How many events a segment is to hold."""
+        return full(len(self.start.standing), thinned=True)
 
 
 class Stretches:
@@ -144,34 +164,36 @@ class Stretches:
         gathering: _Gathering | None = None
         listed = segments.listed(self._db, self._generation, self._category)
         for place, segment in enumerate(listed):
+            following = listed[place + 1 : place + 3]
             if gathering is None:
                 if self._resumed and place and self.carried is None:
                     self.carried = ended(self._db, self._generation, listed[place - 1]).standing
-                if segment.first > self._until and not self._moved(segment):
-                    return
-                if self.carried is None and self._thinned_already(segment, listed[place + 1 : place + 2]):
-                    continue
+                if not self._moved(segment):
+                    self.carried = None
+                    if segment.first > self._until and not self._resumed:
+                        return
+                    if self._thinned_already(segment, following):
+                        continue
             gathering = self._with(gathering, segment)
-            following = listed[place + 1] if place + 1 < len(listed) else None
-            if following is not None and self._share_a_bucket(gathering.waiting, following):
+            if following and self._share_a_bucket(gathering.waiting, following[0]):
                 continue
-            gathering.take(self._thin(gathering))
-            small = len(gathering.left) < full(gathering.start)
-            if small and following is not None and following.first <= self._until:
+            taken = gathering.waiting
+            gathering.take(thin(taken, gathering.stood, self._known))
+            small = len(gathering.left) < gathering.wanted
+            if small and following and not self._thinned_already(following[0], following[1:]):
+                gathering.go_on_behind(taken)
                 continue
             if gathering.changes:
-                yield _finished(gathering)
+                yield self._finished(gathering)
             else:
                 self.carried = None
             gathering = None
 
     def _thinned_already(self, segment: Segment, following: Sequence[Segment]) -> bool:
-        """Whether a segment is full, and would stay as it is: told by numbers and kinds, without folding anything."""
-        if segment.events < full(Start({}, 0)) or segment.last > self._until:
-            return False
+        """Whether a segment would stay as it is: told by numbers and kinds, without folding anything."""
         head = segment.head
         last = self._known.bucket(head.entries[-1])
-        if any(self._known.bucket(each.head.entries[0]) == last for each in following):
+        if last is not None and any(self._known.bucket(each.head.entries[0]) == last for each in following[:1]):
             return False
         for entity in segments.entities_of(self._db, self._generation, segment):
             if entity.number not in self._known.exempt and not self._stays(entity, head):
@@ -179,17 +201,28 @@ class Stretches:
         return True
 
     def _stays(self, entity: SealedEntity, head: Head) -> bool:
-        """Whether an entity's events stay: no two changes in a bucket, no patch of nothing, no end in a coarse one."""
+        """Whether an entity's events stay: no two changes in a bucket, no needless one, no interval in a coarse one."""
+        appeared: Bucket | None = None
         changed: Bucket | None = None
         for number, seq in enumerate(entity.seqs):
-            kind = entity.kind(number)
             bucket = self._known.bucket(head.of_event(seq)[0])
-            if kind == "changed" and (bucket == changed or entity.body(number) == NOTHING):
+            if bucket is None:
+                return True  # nor is anything thinned that is later
+            kind = entity.kind(number)
+            if kind == "changed" and (bucket == changed or self._needless(entity, number)):
                 return False
-            if kind == "disappeared" and (bucket is None or bucket.spacing not in _FINE):
+            if kind == "disappeared" and (bucket == appeared or bucket.spacing is None) and bucket.spacing not in _FINE:
                 return False
+            appeared = bucket if kind == "appeared" else appeared
             changed = bucket if kind == "changed" else None
         return True
+
+    def _needless(self, entity: SealedEntity, number: int) -> bool:
+        """Whether a change comes to nothing, nor is needed for when or where the entity was seen last."""
+        if entity.body(number) != NOTHING or entity.seqs[number] == self._known.last_thinned.get(entity.number):
+            return False
+        before = None if entity.base is None else entity.base.place
+        return entity.place(number) == (entity.place(number - 1) if number else before)
 
     def _moved(self, segment: Segment) -> bool:
         """Whether a segment does not begin with what stands now when the one before it ends."""
@@ -198,30 +231,50 @@ class Stretches:
     def _with(self, gathering: _Gathering | None, segment: Segment) -> _Gathering:
         if gathering is None:
             start = begun(self._db, self._generation, segment)
-            moved = self.carried is not None and not _same(self.carried, start.standing)
-            if self.carried is not None and moved:
+            if self.carried is not None:
                 start = Start(self.carried, start.since)
             stood = {number: Stood(each.document, _place(each)) for number, each in start.standing.items()}
-            gathering = _Gathering(start, stood, moved, [], [], [], [], [])
+            gathering = _Gathering(start, stood, self.carried is not None, [], [], [], [], [])
         events = segments.events_of(self._db, self._generation, segment)
         gathering.replaced.append(segment)
         gathering.before += events
         gathering.waiting += events
         return gathering
 
-    def _thin(self, gathering: _Gathering) -> Thinned:
-        waiting = gathering.waiting
-        thinned = thin(waiting, gathering.stood, self._known)
-        for entity, stood in _ends(waiting, gathering.stood):
-            if stood is None:
-                gathering.stood.pop(entity, None)
-            else:
-                gathering.stood[entity] = stood
-        return thinned
-
     def _share_a_bucket(self, events: Sequence[Stored], following: Segment) -> bool:
         bucket = self._known.bucket(events[-1].entry)
         return bucket is not None and self._known.bucket(following.head.entries[0]) == bucket
+
+    def _finished(self, gathering: _Gathering) -> Stretch:
+        """The stretch, with those segments before it that are small beside what is left."""
+        events = len(gathering.left)
+        before = segments.listed(self._db, self._generation, self._category, until=gathering.replaced[0].first - 1)
+        again = joined(before, events, len(gathering.start.standing), gathering.wanted)
+        if not events and not again:
+            again = before[-1:]  # what stands then is to be found in some segment
+        start = begun(self._db, self._generation, again[0]) if again else gathering.start
+        unchanged = [event for each in again for event in segments.events_of(self._db, self._generation, each)]
+        return Stretch(
+            [*again, *gathering.replaced],
+            start,
+            [*unchanged, *gathering.before],
+            list(self._parts([*unchanged, *gathering.left], gathering.wanted)),
+            merged_spans(gathering.spans),
+            gathering.intervals,
+            frozenset(gathering.gone),
+            gathering.seen,
+        )
+
+    def _parts(self, events: Sequence[Stored], wanted: int) -> Iterator[list[Stored]]:
+        """Events in parts of so many, or a few more: no bucket goes on from one into the next."""
+        part: list[Stored] = []
+        for _, together in itertools.groupby(events, key=lambda event: self._known.bucket(event.entry) or event.entry):
+            if len(part) >= wanted:
+                yield part
+                part = []
+            part += together
+        if part:
+            yield part
 
 
 def _place(standing: Standing) -> tuple[int, str | None, str | None]:
@@ -253,16 +306,3 @@ def _same(one: Mapping[int, Standing], other: Mapping[int, Standing]) -> bool:
 
 def _essence(standing: Standing) -> Standing:
     return standing._replace(base=msgspec.structs.replace(standing.base, patches=0, patch_bytes=0))
-
-
-def _finished(gathering: _Gathering) -> Stretch:
-    return Stretch(
-        gathering.replaced,
-        gathering.start,
-        gathering.before,
-        gathering.left,
-        merged_spans(gathering.spans),
-        gathering.intervals,
-        frozenset(gathering.gone),
-        gathering.seen,
-    )

@@ -83,6 +83,22 @@ class _State(NamedTuple):
     place: tuple[int, str | None, str | None] | None
 
 
+class _Folding:
+    """How an entity stands behind the events so far: folded when somebody asks, and most events stay as they are."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+        self._behind: list[Stored] = []
+
+    def go_on(self, events: Sequence[Stored]) -> None:
+        self._behind += events
+
+    def state(self) -> _State:
+        self._state = _after(self._behind, self._state)
+        self._behind = []
+        return self._state
+
+
 def thin(events: Sequence[Stored], standing: Mapping[int, Stood], known: Known) -> Thinned:
     """Thin events of one category, in order, that share no bucket with those before and after them.
 
@@ -124,7 +140,7 @@ def merged_spans(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _thin_entity(events: Sequence[Stored], stood: Stood | None, known: Known) -> _Entity:
     left = _Entity([], [], 0, [])
-    state = _State(None, None) if stood is None else _State(parse(stood.document), stood.place)
+    folding = _Folding(_State(None, None) if stood is None else _State(parse(stood.document), stood.place))
     for bucket, together in itertools.groupby(events, key=lambda event: known.bucket(event.entry)):
         each = list(together)
         kept, gone = each, 0
@@ -133,10 +149,10 @@ def _thin_entity(events: Sequence[Stored], stood: Stood | None, known: Known) ->
         elif bucket is not None and bucket.spacing in _COARSE:
             kept, gone = _without_short(each, known)
         if bucket is not None:
-            kept = list(_composed(kept, state, known, left.seen))
+            kept = list(_composed(kept, folding, known, left.seen))
         if kept != each:
             left.spans.append((_starts(each[0]), each[-1].seq))
-        state = _after(each, state)
+        folding.go_on(each)
         left.events.extend(kept)
         left = left._replace(intervals=left.intervals + gone)
     return left
@@ -180,25 +196,28 @@ def _without_short(events: list[Stored], known: Known) -> tuple[list[Stored], in
     return kept, gone
 
 
-def _composed(events: Sequence[Stored], state: _State, known: Known, seen: list[Stored]) -> Iterator[Stored]:
+def _composed(events: Sequence[Stored], before: _Folding, known: Known, seen: list[Stored]) -> Iterator[Stored]:
+    folding: _Folding | None = None
+    behind: list[Stored] = []
     for changed, together in itertools.groupby(events, key=lambda event: event.kind == "changed"):
         run = list(together)
-        if changed:
-            one = _one_of(run, state, known)
+        if not changed or (len(run) == 1 and run[0].body != NOTHING):
+            yield from run
+        else:
+            folding = folding or _Folding(before.state())
+            folding.go_on(behind)
+            behind = []
+            one = _one_of(run, folding.state(), known)
             if one is None:
                 seen.append(run[-1])
             else:
                 yield one
-        else:
-            yield from run
-        state = _after(run, state)
+        behind += run
 
 
 def _one_of(run: list[Stored], before: _State, known: Known) -> Stored | None:
     """One change that comes to what these do; None where that is nothing."""
     last = run[-1]
-    if len(run) == 1 and last.body != NOTHING:
-        return last
     after = _after(run, before)
     if encode(before.value) != encode(after.value):
         return _composite(run, encode(diff(before.value, after.value)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 import sqlite3
 from collections.abc import Collection, Iterator
@@ -116,10 +117,9 @@ def events_of(
     head = segment.head
     found: list[Stored] = []
     for entity in _some_of(db, generation, segment, entities):
-        begin = entity.count(after)
-        if begin < entity.count(until):
-            events = entity.events(head, segment.category, after=begin)
-            found += (event for event in events if event.seq <= until)
+        begin, end = entity.count(after), entity.count(until)
+        if begin < end:
+            found += itertools.islice(entity.events(head, segment.category, after=begin), end - begin)
     found.sort(key=operator.attrgetter("seq"))
     return found
 

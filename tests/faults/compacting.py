@@ -113,7 +113,7 @@ def tear(data: Path, dice: random.Random) -> None:
 
 
 def main(folder: Path, step: int) -> int:
-    sealing.SEGMENT_EVENTS = 16  # type: ignore[misc]
+    sealing.SEGMENT_EVENTS = sealing.THINNED_EVENTS = 16  # type: ignore[misc]
     sealing.EVENTS_EACH = 1  # type: ignore[misc]
     drafting.BLOCK_BYTES = 200  # type: ignore[misc]
     dropping.TOGETHER = 5  # type: ignore[misc]

@@ -148,6 +148,7 @@ class Paced(Silent):
 def views(monkeypatch: pytest.MonkeyPatch) -> Iterator[Views]:
     """Ten days of loads that change each hour, and their views; work on them comes in small pieces."""
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 40)
+    monkeypatch.setattr(sealing, "THINNED_EVENTS", 40)
     monkeypatch.setattr(feed, "BATCH_EVENTS", 20)
     with new_views() as made:
         for at in range(HOURS):

@@ -40,6 +40,7 @@ def small_segments() -> Iterator[None]:
     """Segments and blocks so small that a short history has several."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sealing, "SEGMENT_EVENTS", 5)
+        patch.setattr(sealing, "THINNED_EVENTS", 5)
         patch.setattr(sealing, "EVENTS_EACH", 1)
         patch.setattr(drafting, "BLOCK_BYTES", 60)
         yield

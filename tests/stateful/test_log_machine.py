@@ -39,6 +39,7 @@ class LogMachine(RuleBasedStateMachine):
         patch.setattr(replay, "KEYFRAME_PATCHES", 2)
         patch.setattr(replay, "CATALOGUE_EVENTS", 3)
         patch.setattr(sealing, "SEGMENT_EVENTS", 4)
+        patch.setattr(sealing, "THINNED_EVENTS", 4)
         patch.setattr(sealing, "EVENTS_EACH", 1)
         patch.setattr(drafting, "BLOCK_BYTES", 100)
         self.folder = self.exits.enter_context(tempfile.TemporaryDirectory())
@@ -117,7 +118,7 @@ class LogMachine(RuleBasedStateMachine):
         g = self.record.log.generation
         for category in range(1, 1 + len(self.record.log.categories())):
             if data.draw(st.booleans()):
-                assert all(sealing.steps(self.record._db, g, category, until, self.record.transaction, level=1))
+                assert all(sealing.steps(self.record._db, g, category, until, self.record.transaction, thinned=True))
         self.record.log.forget()
 
     @rule()

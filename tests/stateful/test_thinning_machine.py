@@ -58,6 +58,7 @@ class ThinningMachine(RuleBasedStateMachine):
         self.exits = contextlib.ExitStack()
         patch = self.exits.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(sealing, "SEGMENT_EVENTS", 4)
+        patch.setattr(sealing, "THINNED_EVENTS", 4)
         patch.setattr(sealing, "EVENTS_EACH", 1)
         patch.setattr(drafting, "BLOCK_BYTES", 100)
         self.folder = self.exits.enter_context(tempfile.TemporaryDirectory())

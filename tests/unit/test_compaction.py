@@ -45,6 +45,7 @@ def test_all_that_is_old_enough_is_sealed_however_many_stand(
     record: Record, monkeypatch: pytest.MonkeyPatch, each: int
 ) -> None:
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
+    monkeypatch.setattr(sealing, "THINNED_EVENTS", 10)
     monkeypatch.setattr(sealing, "EVENTS_EACH", each)
     before = list(record.log.events())
     record.compact(parse_policy(SEALING))
@@ -189,6 +190,7 @@ def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
 ) -> None:
     """Whatever is compacted under it, an iteration that has begun gives what there was when it began."""
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 10)
+    monkeypatch.setattr(sealing, "THINNED_EVENTS", 10)
     record._db.execute("PRAGMA busy_timeout = 100")  # ms; space is given back once no reader is in the way
     record.compact(parse_policy(SEALING))
     for until in (hour(30), None):  # of sealed events alone, and of all
@@ -205,6 +207,7 @@ def test_a_reader_that_pages_while_compaction_runs_sees_one_history(
 def test_readers_beside_a_compaction_read_what_they_did_before(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
     """P3: sealing keeps no reader waiting, and shows none of them anything else."""
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 8)
+    monkeypatch.setattr(sealing, "THINNED_EVENTS", 8)
     expected = list(record.log.events()), record.log.catalogue("model", at=hour(20))
     over = threading.Event()
 
@@ -255,6 +258,7 @@ def test_an_entity_of_which_nothing_is_left_is_forgotten() -> None:
 def test_documents_that_are_longer_than_their_patches_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Between two full copies there are patches then, in rows as in segments."""
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 12)
+    monkeypatch.setattr(sealing, "THINNED_EVENTS", 12)
     monkeypatch.setattr(sealing, "EVENTS_EACH", 1)
     with new_record() as record:
         for number in range(40):

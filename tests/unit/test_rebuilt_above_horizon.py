@@ -31,6 +31,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packing, "PACKED_CHAIN", 4)
     monkeypatch.setattr(packing, "PACK_ANSWERS", 2)
     monkeypatch.setattr(sealing, "SEGMENT_EVENTS", 40)
+    monkeypatch.setattr(sealing, "THINNED_EVENTS", 40)
     monkeypatch.setattr(sealing, "EVENTS_EACH", 1)
     monkeypatch.setattr(drafting, "BLOCK_BYTES", 2000)
 
