@@ -62,7 +62,7 @@ def make(folder: Path) -> None:
     (folder / "shop.toml").write_text(RULES)
     things = resolve(str(folder / "shop.toml"))
     with Record.open(folder / "data", write=True) as record:
-        play(record, World(7, start=START, days=6, models=3, failures=0.1))
+        play(record, World(7, start=START, days=6, models=6, failures=0.1))
         import_history(record, things, FilesHistory(saved, pattern="{time:%Y-%m-%dT%H}.json"))
         rebuild_log(record, now=START + timedelta(days=60))
         for hours in range(4):
