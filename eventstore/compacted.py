@@ -38,7 +38,7 @@ class Dropped(msgspec.Struct, frozen=True):
 
 
 class Brought(msgspec.Struct, frozen=True):
-    """Of attempts that went with their syncs those that brought something new: how many, and SHA-256 over what it was."""
+    """Of attempts that went with their syncs those that brought something new: how many, and SHA-256 over what."""
 
     attempts: int
     digest: str

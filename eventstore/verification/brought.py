@@ -23,6 +23,7 @@ _OPEN: Final = """
 SELECT id, scope, row_number() OVER (PARTITION BY sync, scope ORDER BY id) - 1, answered FROM attempt
 """
 _SYNCS: Final = "SELECT first, id FROM sync WHERE first IS NOT NULL ORDER BY first"
+_NEXT: Final = "SELECT coalesce(min(attempt), 1 << 62) FROM news WHERE attempt > ? AND scope = ? AND page = ?"
 _GOES_ON: Final = "SELECT EXISTS (SELECT 1 FROM compaction WHERE receipt IS NULL)"
 _RECEIPT: Final = "SELECT report FROM compaction WHERE receipt IS NOT NULL ORDER BY receipt DESC LIMIT 1"
 _first = operator.itemgetter(0)
@@ -108,8 +109,7 @@ class Unclaimed:
 
     def _reader(self, syncs: Sequence[tuple[int, int]], each: News) -> int | None:
         """The first sync with an attempt that is said to have brought that; else the one that it falls into."""
-        same = (it.attempt for it in self._all if it[1:3] == each[1:3] and it.attempt > each.attempt)
-        until = min(same, default=1 << 63)
+        until = self._db.execute(_NEXT, each[:3]).fetchone()[0]
         attempts = Attempts(self._db)
         begin = max(bisect.bisect_right(syncs, each.attempt, key=_first) - 1, 0)
         for first, sync in syncs[begin:]:
