@@ -10,7 +10,7 @@ Everything that is learned enters as a `Listing`, everything that is known leave
 from eventstore.archive import Archive
 from eventstore.canonical import JSON, Document, parse
 from eventstore.canonical import canonical as canonical_bytes
-from eventstore.compacted import Compacted, Compaction, Dropped, Held, Preview, Report, Tally, ThinnedRange
+from eventstore.compacted import Brought, Compacted, Compaction, Dropped, Held, Preview, Report, Tally, ThinnedRange
 from eventstore.comparison import Changed, Comparison, RulesDiffer, compare
 from eventstore.errors import (
     AnswerDropped,
@@ -95,6 +95,7 @@ __all__ = [
     "BeyondHead",
     "Blame",
     "BrokenHistory",
+    "Brought",
     "Category",
     "CategoryPlan",
     "CategoryTaken",

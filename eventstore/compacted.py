@@ -37,15 +37,23 @@ class Dropped(msgspec.Struct, frozen=True):
     digest: str
 
 
+class Brought(msgspec.Struct, frozen=True):
+    """Of attempts that went with their syncs those that brought something new: how many, and SHA-256 over what."""
+
+    attempts: int
+    digest: str
+
+
 class Report(msgspec.Struct, frozen=True):
     """What came of a compaction: of each category, and how many syncs were dropped from the bookkeeping.
 
-    `dropped` is None where the bytes of no answer went.
+    `dropped` is None where the bytes of no answer went. `brought` is of all syncs that ever went, None where none did.
     """
 
     categories: tuple[Tally, ...]
     syncs: int = 0
     dropped: Dropped | None = None
+    brought: Brought | None = None
 
 
 class Compacted(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ RETENTION: Final = (
     "tests/stateful/test_thinning_machine.py",
 )
 BOOKKEEPING: Final = ("tests/properties/test_bookkeeping.py", "tests/unit/test_bounded_bookkeeping.py")
+NEWS: Final = ("tests/unit/test_news.py",)
 SYNCS: Final = (
     "tests/properties/test_absence.py",
     "tests/unit/test_asking.py",
@@ -670,6 +671,22 @@ BUGS: Final = (
             Change("eventstore/retention/bookkeeping.py", "self._asked.get(scope, bucket.end) < bucket.end", "True"),
         ),
         BOOKKEEPING,
+    ),
+    Bug(
+        "news believed of an attempt that asked for something else",
+        (
+            Change(
+                "eventstore/verification/brought.py",
+                "if not answered or (each.scope, each.page) != (scope, page):",
+                "if not answered:",
+            ),
+        ),
+        NEWS,
+    ),
+    Bug(
+        "the first attempt that went behind a sync taken for one of it, in a receipt",
+        (Change("eventstore/news.py", "each.attempt >= syncs[place][0] +", "each.attempt > syncs[place][0] +"),),
+        NEWS,
     ),
     Bug(
         "a sync dropped where something of its resource is kept whole",

@@ -21,6 +21,7 @@ from eventstore.compaction.stretches import Stretch, Stretches
 from eventstore.compaction.writing import Transaction, compare, discard_unseen, keys_of, remove, show, write
 from eventstore.compression import LEVEL_THINNED
 from eventstore.names import NumberedCategory
+from eventstore.news import brought_by_dropped
 from eventstore.progress import Progress
 from eventstore.retention import CategoryPlan, Plan
 from eventstore.roots import seal
@@ -114,7 +115,8 @@ class Work:
             )
             for category, planned in self._planned(plan)
         )
-        report = Report(tallies, counted.syncs, self._dropping.dropped(number))
+        dropped = self._dropping.dropped(number)
+        report = Report(tallies, counted.syncs, dropped, brought_by_dropped(self._db))
         with self._transaction():
             covers = chain.digest(chain.covered_lines(self._db, self._generation))
             receipt = generations.commit(self._db, "receipt", self._generation, None, b"")

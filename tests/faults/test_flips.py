@@ -22,17 +22,20 @@ from eventstore import (
     Record,
     Request,
     Scope,
+    UnknownAttempt,
     answers,
     parse_policy,
     replay,
     verify,
 )
+from eventstore.attempts import Attempts
 from tests.laying import rules_named
 from tests.thorough import much
 
 FLIPS: Final = much(60, 1000)
 DELETED: Final = much(2, 3)  # rows of each table
 SWAPPED: Final = much(1, 2)  # pairs of rows of each table
+MODELS: Final = much(3, 6)
 START: Final = datetime(2025, 1, 1, tzinfo=UTC)
 
 RULES: Final = """\
@@ -62,7 +65,7 @@ def make(folder: Path) -> None:
     (folder / "shop.toml").write_text(RULES)
     things = resolve(str(folder / "shop.toml"))
     with Record.open(folder / "data", write=True) as record:
-        play(record, World(7, start=START, days=6, models=3, failures=0.1))
+        play(record, World(7, start=START, days=6, models=MODELS, failures=0.1))
         import_history(record, things, FilesHistory(saved, pattern="{time:%Y-%m-%dT%H}.json"))
         rebuild_log(record, now=START + timedelta(days=60))
         for hours in range(4):
@@ -79,7 +82,7 @@ def lay_a_gauge(record: Record, at: datetime) -> None:
     gauges = Scope("api", "gauges")
     with record.transaction():
         sync = record.archive.open_sync(Cause.SYNC, opened_at=at, rules={"api.gauges": rules_named("gauges")})
-        (attempt,) = record.archive.add(sync, [Request(gauges, at, at, 200, b"{}")])
+        (attempt,) = record.archive.add(sync, [Request(gauges, at, at, 200, str(at.hour).encode())])
         record.archive.close_sync(sync, at=at)
         item = Item("a", (("gauge", Document.of(1)),))
         record.log.record(sync, [Listing(gauges, ("gauge",), attempt, complete=True, items=(item,))])
@@ -146,6 +149,8 @@ class Specimen:
         """The syncs that a row belongs to; none for what belongs to the record as a whole."""
         with contextlib.closing(sqlite3.connect(self._file)) as db:
             values = dict(zip(table.columns, row, strict=True))
+            if table.name == "news":
+                return _sync_of_attempt(db, values["attempt"])
             query = _SYNC_OF[table.name.rpartition("_")[0] if table.name[-1].isdigit() else table.name]
             g = table.name.rpartition("_")[2]
             return frozenset(each[0] for each in db.execute(query.format(g=g), values) if each[0] is not None)
@@ -171,7 +176,6 @@ _SYNC_OF: Final = {
     "sync": "SELECT :id",
     "sync_rules": "SELECT :sync",
     "dropped": _NONE,
-    "news": _OF_ATTEMPT.format(attempt=":attempt"),
     "asked": "SELECT :sync",
     "answer": _OF_ATTEMPT.format(attempt="(SELECT min(attempt) FROM news WHERE answer = :id)"),
     "entry": "SELECT :sync",
@@ -195,6 +199,14 @@ _SYNC_OF: Final = {
     "block": _OF_SEGMENT.format(id=":segment"),
     "thinned": _NONE,
 }
+
+
+def _sync_of_attempt(db: sqlite3.Connection, attempt: int) -> frozenset[int]:
+    """The sync that an attempt belongs to; none where compaction dropped it."""
+    try:
+        return frozenset([Attempts(db).sync_of(attempt)])
+    except UnknownAttempt:
+        return frozenset()
 
 
 def _table(db: sqlite3.Connection, name: str) -> Table:

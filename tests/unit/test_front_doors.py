@@ -103,6 +103,7 @@ PINNED: dict[str, list[str]] = {
         "BeyondHead",
         "Blame",
         "BrokenHistory",
+        "Brought",
         "Category",
         "CategoryPlan",
         "CategoryTaken",

@@ -1,0 +1,66 @@
+"""News: which attempts brought the answers, and which of these attempts are there no more.
+
+Compaction drops syncs with their attempts. What these brought stays, for later ones may have brought the same again.
+Nothing else tells any more which attempts they were, so each receipt commits to that.
+"""
+
+from __future__ import annotations
+
+import bisect
+import operator
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from eventstore import chain
+from eventstore.attempts import Attempts
+from eventstore.compacted import Brought
+
+
+class News(NamedTuple):
+    """A row of `news`: for a page of a scope, since this attempt, it is this answer with this status and headers."""
+
+    attempt: int
+    scope: int
+    page: int
+    answer: int
+    status: int | None
+    headers: str | None
+
+
+_NEWS: Final = "SELECT attempt, scope, page, answer, status, headers FROM news ORDER BY attempt, scope, page"
+_SYNCS: Final = "SELECT first, id FROM sync WHERE first IS NOT NULL ORDER BY first"
+_LINE: Final = """
+SELECT 'brought', s.source, s.resource, s.params, n.page, n.attempt, lower(hex(a.hash)), a.size, n.status, n.headers
+FROM news n LEFT JOIN scope s ON s.id = n.scope LEFT JOIN answer a ON a.id = n.answer
+WHERE n.attempt = ? AND n.scope = ? AND n.page = ?
+"""
+_first = operator.itemgetter(0)
+
+
+def news(db: sqlite3.Connection) -> list[News]:
+    """All of it, by attempt."""
+    return [News(*row) for row in db.execute(_NEWS)]
+
+
+def brought_by_dropped(db: sqlite3.Connection) -> Brought | None:
+    """What a receipt says of attempts that are there no more; None where no sync ever went."""
+    if not db.execute("SELECT EXISTS (SELECT 1 FROM skipped)").fetchone()[0]:
+        return None
+    gone = list(_gone(db))
+    return Brought(len(gone), chain.digest(brought_lines(db, gone)).hex())
+
+
+def brought_lines(db: sqlite3.Connection, gone: Iterable[News]) -> Iterator[chain.Line]:
+    """What that commits to."""
+    for each in gone:
+        yield from db.execute(_LINE, each[:3])
+
+
+def _gone(db: sqlite3.Connection) -> Iterator[News]:
+    attempts = Attempts(db)
+    syncs = db.execute(_SYNCS).fetchall()
+    for each in news(db):
+        place = bisect.bisect_right(syncs, each.attempt, key=_first) - 1
+        if place < 0 or each.attempt >= syncs[place][0] + len(attempts.block(syncs[place][1]).rows):
+            yield each

@@ -1,0 +1,142 @@
+"""News: that each answer was brought by an attempt that asked for it, or by one that went as the receipts say."""
+
+from __future__ import annotations
+
+import bisect
+import operator
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from eventstore.attempts import Attempts, Block
+from eventstore.canonical import parse
+from eventstore.compacted import Brought, Report
+from eventstore.errors import Damaged, Unreadable
+from eventstore.news import News, brought_lines, news
+from eventstore.packing import text_of
+from eventstore.verification.finding import Finding, digest_or_none
+
+_OPEN: Final = """
+SELECT id, scope, row_number() OVER (PARTITION BY sync, scope ORDER BY id) - 1, answered FROM attempt
+"""
+_SYNCS: Final = "SELECT first, id FROM sync WHERE first IS NOT NULL ORDER BY first"
+_NEXT: Final = "SELECT coalesce(min(attempt), 1 << 62) FROM news WHERE attempt > ? AND scope = ? AND page = ?"
+_GOES_ON: Final = "SELECT EXISTS (SELECT 1 FROM compaction WHERE receipt IS NULL)"
+_RECEIPT: Final = "SELECT report FROM compaction WHERE receipt IS NOT NULL ORDER BY receipt DESC LIMIT 1"
+_first = operator.itemgetter(0)
+
+
+class Unclaimed:
+    """News of which the attempt has not been met that brought it."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._left: dict[int, list[News]] = defaultdict(list)  # by attempt
+        self._all = news(db)
+        for each in self._all:
+            self._left[each.attempt].append(each)
+        self._wrong: list[News] = []
+        self._damaged: set[int] = set()
+        self._last = 0
+
+    def take(self, block: Block) -> None:
+        """Take note of the attempts of a closed sync."""
+        for row, page in block.pages():
+            self._meet(row.id, row.scope, page, answered=row.answered)
+
+    def leave(self, sync: int) -> None:
+        """Take note that the attempts of a sync are not what they were: nothing follows from them."""
+        self._damaged.add(sync)
+
+    def _meet(self, attempt: int, scope: int, page: int, *, answered: bool) -> None:
+        self._last = max(self._last, attempt)
+        for each in self._left.pop(attempt, ()):
+            if not answered or (each.scope, each.page) != (scope, page):
+                self._wrong.append(each)
+
+    def check(self) -> Iterator[Finding]:
+        """Check all news, once all closed syncs were met."""
+        for attempt, scope, page, answered in self._db.execute(_OPEN).fetchall():
+            self._meet(attempt, scope, page, answered=bool(answered))
+        syncs = self._db.execute(_SYNCS).fetchall()
+        left = [each for rows in self._left.values() for each in rows if _within(syncs, each) not in self._damaged]
+        went = self._db.execute("SELECT EXISTS (SELECT 1 FROM skipped)").fetchone()[0]
+        gone = [each for each in left if went and 0 < each.attempt < self._last]
+        for each in sorted({*self._wrong, *left} - set(gone)):
+            what = f"attempt {each.attempt} did not bring an answer for page {each.page} of scope {each.scope}"
+            yield Finding("news", self._reader(syncs, each), f"{what}, as it is said to")
+        yield from self._rows(syncs)
+        said = self._said()
+        if said is not None and not self._damaged:
+            yield from self._went(syncs, gone, said)
+
+    def _rows(self, syncs: Sequence[tuple[int, int]]) -> Iterator[Finding]:
+        before: dict[tuple[int, int], tuple[int, int | None]] = {}
+        for each in self._all:
+            came = each.answer, each.status
+            if before.get((each.scope, each.page)) == came:
+                what = f"of attempt {each.attempt} is the one before it for page {each.page} of scope {each.scope}"
+                yield Finding("news", self._reader(syncs, each), f"the answer {what}, and no news")
+            before[each.scope, each.page] = came
+            if not _canonical(each.headers):
+                what = f"the headers that came with the answer of attempt {each.attempt} are not as they were written"
+                yield Finding("news", self._reader(syncs, each), what)
+
+    def _said(self) -> Brought | None:
+        """What the last receipt says of attempts that went, None where one of before it was said, or one is due."""
+        row = self._db.execute(_RECEIPT).fetchone()
+        if row is None or self._db.execute(_GOES_ON).fetchone()[0]:
+            return None
+        try:
+            return msgspec.json.decode(row[0], type=Report).brought
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            return None  # that it is altered is found beside
+
+    def _went(self, syncs: Sequence[tuple[int, int]], gone: Sequence[News], said: Brought) -> Iterator[Finding]:
+        digest = digest_or_none(brought_lines(self._db, gone))
+        if digest is not None and digest.hex() == said.digest:
+            return
+        yield Finding(
+            "news", None, "what attempts brought that went with their syncs is not what the last receipt says"
+        )
+        if len(gone) > said.attempts:
+            # one of them was brought by an attempt that is there; which of them it is cannot be told any more
+            for sync in sorted({self._reader(syncs, each) for each in gone} - {None}, key=str):
+                yield Finding("news", sync, f"what sync {sync} brought may be what is altered")
+
+    def _reader(self, syncs: Sequence[tuple[int, int]], each: News) -> int | None:
+        """The first sync with an attempt that is said to have brought that; else the one that it falls into."""
+        until = self._db.execute(_NEXT, each[:3]).fetchone()[0]
+        attempts = Attempts(self._db)
+        begin = max(bisect.bisect_right(syncs, each.attempt, key=_first) - 1, 0)
+        for first, sync in syncs[begin:]:
+            if first >= until:
+                break
+            if sync not in self._damaged and _reads(attempts, sync, each, until):
+                return sync
+        return _within(syncs, each)
+
+
+def _within(syncs: Sequence[tuple[int, int]], each: News) -> int | None:
+    place = bisect.bisect_right(syncs, each.attempt, key=_first) - 1
+    return None if place < 0 else syncs[place][1]
+
+
+def _reads(attempts: Attempts, sync: int, each: News, until: int) -> bool:
+    try:
+        return any(
+            row.answered and each.attempt <= row.id < until and (row.scope, page) == each[1:3]
+            for row, page in attempts.block(sync).pages()
+        )
+    except (Damaged, Unreadable):
+        return False
+
+
+def _canonical(headers: str | None) -> bool:
+    try:
+        return headers is None or text_of(parse(headers)) == headers
+    except (ValueError, TypeError, Unreadable):
+        return False
