@@ -1,15 +1,15 @@
-"""How a record grows under the shipped policy: a generated world asked each hour, compacted each day.
+"""How a record grows under the shipped policy: a generated world asked each hour, compacted each week.
 
 `python -m bench.retention DAYS` plays so many days of 20 models, sixty of them also without compaction, and writes
-`docs/growth.svg` anew: 120 days take half an hour. `python -m bench.retention DAYS MODELS` plays another size, and
-prints.
+`docs/growth.svg` anew: a year takes a quarter of an hour. `python -m bench.retention DAYS MODELS` plays another size. Both
+print what they measure as they go.
 """
 
 from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ MODELS: Final = 20  # and about five endpoints of each
 POINTS: Final = 120  # of a curve
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
+WEEK: Final = 7  # days; each day is what `orlog run` does, and comes to the same, seven times as long
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 320, 60, 40  # pixels
 LINE: Final = 14
 MB: Final = 1e6
@@ -44,26 +45,28 @@ class Sizes(msgspec.Struct, frozen=True):
     answers: int
 
 
-def measured(folder: Path, days: int, *, compacting: bool = True, models: int = MODELS) -> Iterator[Sizes]:
-    """Ask the world each hour for so many days, and measure it every day, or every so many."""
+def measured(folder: Path, days: int, *, compacting: bool = True, models: int = MODELS) -> list[Sizes]:
+    """Ask the world each hour for so many days, and measure it each week, or every so many."""
     found: list[Sizes] = []
-    every = max(days // POINTS, 1)
+    every = max(days // WEEK // POINTS, 1) * WEEK
     policy = parse_policy(shipped())
     with Record.open(folder, write=True) as record:
         record._db.execute("PRAGMA synchronous = OFF")  # noqa: SLF001  # nothing here cuts the power
 
         def after(instant: datetime) -> None:
             day, rest = divmod(instant - START, DAY)
-            if not rest:
-                if compacting:
-                    record.compact(policy, lossy=True)
-                else:
-                    record._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # noqa: SLF001
-                if day % every == 0:
-                    found.append(_sizes(record, day))
+            if rest or day % WEEK:
+                return
+            if compacting:
+                record.compact(policy, lossy=True)
+            else:
+                record._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # noqa: SLF001
+            if day % every == 0:
+                found.append(_sizes(record, day))
+                print(msgspec.json.encode(found[-1]).decode(), flush=True)
 
         play(record, World(1, start=START, days=days, models=models), every=HOUR, after=after)
-    yield from found
+    return found
 
 
 def _sizes(record: Record, day: int) -> Sizes:
@@ -100,18 +103,12 @@ def picture(lines: Sequence[tuple[str, str, Sequence[tuple[int, float]]]]) -> st
     return "\n".join([*parts, "</svg>", ""])
 
 
-def told(name: str, found: Sequence[Sizes]) -> None:
-    """Print some of what was measured."""
-    seen = found[:: max(len(found) // 10, 1)]
-    print(name, *(msgspec.json.encode(each).decode() for each in (*seen, found[-1])), sep="\n  ", flush=True)
-
-
 def drawn(plain: Sequence[Sizes], compacted: Sequence[Sizes]) -> str:
     """Both as curves; of the compacted one also what its answers and its events take."""
     return picture(
         [
             ("not compacted", "#b03030", [(each.day, each.file / MB) for each in plain]),
-            ("compacted daily", "#2060a0", [(each.day, each.file / MB) for each in compacted]),
+            ("compacted each week", "#2060a0", [(each.day, each.file / MB) for each in compacted]),
             ("its answers", "#208050", [(each.day, each.answers / MB) for each in compacted]),
             ("its events", "#806020", [(each.day, (each.events + each.keyframes) / MB) for each in compacted]),
         ]
@@ -121,11 +118,11 @@ def drawn(plain: Sequence[Sizes], compacted: Sequence[Sizes]) -> str:
 def main(days: int, models: int | None) -> None:
     """Measure, print, and draw."""
     with tempfile.TemporaryDirectory(prefix="orlog-growth-") as folder:
-        compacted = list(measured(Path(folder) / "compacted", days, models=models or MODELS))
-        told(f"compacted, {models or MODELS} models", compacted)
+        print(f"compacted, {models or MODELS} models", flush=True)
+        compacted = measured(Path(folder) / "compacted", days, models=models or MODELS)
         if models is None:
-            plain = list(measured(Path(folder) / "plain", min(days, PLAIN), compacting=False))
-            told("not compacted", plain)
+            print("not compacted", flush=True)
+            plain = measured(Path(folder) / "plain", min(days, PLAIN), compacting=False)
             PICTURE.write_text(drawn(plain, compacted), encoding="utf-8")
 
 

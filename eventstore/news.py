@@ -15,17 +15,21 @@ from typing import Final, NamedTuple
 from eventstore import chain
 from eventstore.attempts import Attempts
 from eventstore.compacted import Brought
+from eventstore.forms import Forms, Stored
 
 
 class News(NamedTuple):
-    """A row of `news`: for a page of a scope, since this attempt, it is this answer with this status and headers."""
+    """A row of `news`: for a page of a scope, since this attempt, it is this answer with this status and headers.
+
+    `headers` are as `Forms` stores them.
+    """
 
     attempt: int
     scope: int
     page: int
     answer: int
     status: int | None
-    headers: str | None
+    headers: Stored
 
 
 _NEWS: Final = "SELECT attempt, scope, page, answer, status, headers FROM news ORDER BY attempt, scope, page"
@@ -53,8 +57,10 @@ def brought_by_dropped(db: sqlite3.Connection) -> Brought | None:
 
 def brought_lines(db: sqlite3.Connection, gone: Iterable[News]) -> Iterator[chain.Line]:
     """What that commits to."""
+    text = Forms(db).text
     for each in gone:
-        yield from db.execute(_LINE, each[:3])
+        for *line, headers in db.execute(_LINE, each[:3]):
+            yield (*line, text(headers))
 
 
 def _gone(db: sqlite3.Connection) -> Iterator[News]:

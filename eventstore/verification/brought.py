@@ -15,6 +15,7 @@ from eventstore.attempts import Attempts, Block
 from eventstore.canonical import parse
 from eventstore.compacted import Brought, Report
 from eventstore.errors import Damaged, Unreadable
+from eventstore.forms import Forms, Stored
 from eventstore.news import News, brought_lines, news
 from eventstore.packing import text_of
 from eventstore.verification.finding import Finding, digest_or_none
@@ -75,13 +76,14 @@ class Unclaimed:
 
     def _rows(self, syncs: Sequence[tuple[int, int]]) -> Iterator[Finding]:
         before: dict[tuple[int, int], tuple[int, int | None]] = {}
+        forms = Forms(self._db)
         for each in self._all:
             came = each.answer, each.status
             if before.get((each.scope, each.page)) == came:
                 what = f"of attempt {each.attempt} is the one before it for page {each.page} of scope {each.scope}"
                 yield Finding("news", self._reader(syncs, each), f"the answer {what}, and no news")
             before[each.scope, each.page] = came
-            if not _canonical(each.headers):
+            if not _canonical(forms, each.headers):
                 what = f"the headers that came with the answer of attempt {each.attempt} are not as they were written"
                 yield Finding("news", self._reader(syncs, each), what)
 
@@ -135,8 +137,9 @@ def _reads(attempts: Attempts, sync: int, each: News, until: int) -> bool:
         return False
 
 
-def _canonical(headers: str | None) -> bool:
+def _canonical(forms: Forms, stored: Stored) -> bool:
     try:
+        headers = forms.text(stored)
         return headers is None or text_of(parse(headers)) == headers
-    except (ValueError, TypeError, Unreadable):
+    except (ValueError, TypeError, Unreadable, Damaged):
         return False

@@ -19,6 +19,7 @@ from eventstore import (
     parse_policy,
     verify,
 )
+from eventstore.forms import Forms
 from tests.laying import MODELS, RULES, hour, new_record
 
 OTHERS = Scope("api", "others")
@@ -91,8 +92,9 @@ def test_news_that_is_none_is_found(record: Record) -> None:
 
 
 def test_headers_that_say_the_same_in_other_bytes_are_found(record: Record) -> None:
-    query = """UPDATE news SET headers = replace(headers, ':"', ': "') WHERE attempt = 4"""
-    (finding,) = altered(record, query)
+    headers = Forms(record._db).text(record._db.execute("SELECT headers FROM news WHERE attempt = 4").fetchone()[0])
+    assert headers is not None
+    (finding,) = altered(record, "UPDATE news SET headers = ? WHERE attempt = 4", headers.replace(':"', ': "'))
     assert (finding.where, finding.sync) == ("news", 2)
 
 
