@@ -1,7 +1,7 @@
 """How a record grows under the shipped policy: a generated world asked each hour, compacted each week.
 
 `python -m bench.retention DAYS` plays so many days of 20 models, sixty of them also without compaction, and writes
-`docs/growth.svg` anew: a year takes a quarter of an hour. `python -m bench.retention DAYS MODELS` plays another size. Both
+`docs/growth.svg` anew: a year takes half an hour. `python -m bench.retention DAYS MODELS` plays another size. Both
 print what they measure as they go.
 """
 
