@@ -104,10 +104,11 @@ def forms_of_texts(db: Database) -> None:
 def joined_answers(db: Database) -> None:
     """What is in a pack is joined, no more one after the other."""
     db.execute("ALTER TABLE answer RENAME COLUMN start TO place")
+    answers = Answers(db.conn)
     packs = "SELECT id, base, body FROM answer WHERE pack = id ORDER BY id"
     members = "SELECT id, place, size FROM answer WHERE pack = ? ORDER BY id"
     for first, base, body in db.execute(packs).fetchall():
-        before = None if base is None else Answers(db.conn).body(base)  # it has a lower number: it is joined already
+        before = None if base is None else answers.body(base)  # it has a lower number: it is joined already
         together, joining = unpack(body, None, base=before), Joining(before)
         for place, (number, start, size) in enumerate(db.execute(members, (first,)).fetchall()):
             joining.add(together[start : start + size])
