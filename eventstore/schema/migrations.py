@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import defaultdict
 from typing import Final
 
 from sqlite_utils import Database, Migrations
 
 from eventstore import forms, schema, versions
 from eventstore.answers import Answers
-from eventstore.compression import pack, unpack
+from eventstore.compression import LEVEL_SEALED, pack, unpack
 from eventstore.joined import Joining
 
 record = Migrations("record")
@@ -106,14 +107,16 @@ def joined_answers(db: Database) -> None:
     db.execute("ALTER TABLE answer RENAME COLUMN start TO place")
     answers = Answers(db.conn)
     packs = "SELECT id, base, body FROM answer WHERE pack = id ORDER BY id"
-    members = "SELECT id, place, size FROM answer WHERE pack = ? ORDER BY id"
+    members = defaultdict(list)
+    for pack_of, *member in db.execute("SELECT pack, id, place, size FROM answer WHERE pack NOT NULL ORDER BY id"):
+        members[pack_of].append(member)
     for first, base, body in db.execute(packs).fetchall():
         before = None if base is None else answers.body(base)  # it has a lower number: it is joined already
         together, joining = unpack(body, None, base=before), Joining(before)
-        for place, (number, start, size) in enumerate(db.execute(members, (first,)).fetchall()):
+        for place, (number, start, size) in enumerate(members[first]):
             joining.add(together[start : start + size])
             db.execute("UPDATE answer SET place = ? WHERE id = ?", (place, number))
-        db.execute("UPDATE answer SET body = ? WHERE id = ?", (pack(joining.content(), base=before), first))
+        db.execute("UPDATE answer SET body = ? WHERE id = ?", (pack(joining.content(), base=before, level=LEVEL_SEALED), first))
 
 
 def apply(connection: sqlite3.Connection) -> None:
