@@ -116,7 +116,8 @@ def joined_answers(db: Database) -> None:
         for place, (number, start, size) in enumerate(members[first]):
             joining.add(together[start : start + size])
             db.execute("UPDATE answer SET place = ? WHERE id = ?", (place, number))
-        db.execute("UPDATE answer SET body = ? WHERE id = ?", (pack(joining.content(), base=before, level=LEVEL_SEALED), first))
+        joined = pack(joining.content(), base=before, level=LEVEL_SEALED)
+        db.execute("UPDATE answer SET body = ? WHERE id = ?", (joined, first))
 
 
 def apply(connection: sqlite3.Connection) -> None:
