@@ -23,7 +23,7 @@ from tests.laying import MODELS, RULES, hour, new_record
 
 OTHERS = Scope("api", "others")
 DAILY = parse_policy('[default]\nseal_after = "1h"\ntiers = [{ for = "24h", keep = "all" }]\nolder = "daily"\n')
-HOURS = 24 * 4
+HOURS = 54
 LAST_OF_A_DAY = 25  # the first hour of all begins at 22:13
 
 
