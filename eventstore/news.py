@@ -52,7 +52,7 @@ def brought_by_dropped(db: sqlite3.Connection) -> Brought | None:
 
 
 def brought_lines(db: sqlite3.Connection, gone: Iterable[News]) -> Iterator[chain.Line]:
-    """What that commits to."""
+    """What a receipt commits to of these, in the order given: by attempt."""
     for each in gone:
         yield from db.execute(_LINE, each[:3])
 
