@@ -56,7 +56,7 @@ def brought_by_dropped(db: sqlite3.Connection) -> Brought | None:
 
 
 def brought_lines(db: sqlite3.Connection, gone: Iterable[News]) -> Iterator[chain.Line]:
-    """What that commits to."""
+    """What a receipt commits to of these, in the order given: by attempt."""
     text = Forms(db).text
     for each in gone:
         for *line, headers in db.execute(_LINE, each[:3]):

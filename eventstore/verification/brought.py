@@ -33,8 +33,9 @@ _first = operator.itemgetter(0)
 class Unclaimed:
     """News of which the attempt has not been met that brought it."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: sqlite3.Connection, attempts: Attempts) -> None:
         self._db = db
+        self._attempts = attempts
         self._left: dict[int, list[News]] = defaultdict(list)  # by attempt
         self._all = news(db)
         for each in self._all:
@@ -106,18 +107,18 @@ class Unclaimed:
         )
         if len(gone) > said.attempts:
             # one of them was brought by an attempt that is there; which of them it is cannot be told any more
-            for sync in sorted({self._reader(syncs, each) for each in gone} - {None}, key=str):
+            readers = {self._reader(syncs, each) for each in gone}
+            for sync in sorted(reader for reader in readers if reader is not None):
                 yield Finding("news", sync, f"what sync {sync} brought may be what is altered")
 
     def _reader(self, syncs: Sequence[tuple[int, int]], each: News) -> int | None:
         """The first sync with an attempt that is said to have brought that; else the one that it falls into."""
         until = self._db.execute(_NEXT, each[:3]).fetchone()[0]
-        attempts = Attempts(self._db)
         begin = max(bisect.bisect_right(syncs, each.attempt, key=_first) - 1, 0)
         for first, sync in syncs[begin:]:
             if first >= until:
                 break
-            if sync not in self._damaged and _reads(attempts, sync, each, until):
+            if sync not in self._damaged and _reads(self._attempts, sync, each, until):
                 return sync
         return _within(syncs, each)
 

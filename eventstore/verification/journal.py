@@ -19,7 +19,7 @@ def check(db: sqlite3.Connection, progress: Progress) -> Iterator[Finding]:
     progress.start(len(syncs), "syncs")
     attempts = Attempts(db)
     derived = _Derived()
-    unclaimed = Unclaimed(db)
+    unclaimed = Unclaimed(db, attempts)
     for sync, at, stored in syncs:
         if (at is None) != (stored is None):
             unclaimed.leave(sync)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,7 +26,7 @@ from tests.laying import MODELS, RULES, hour, new_record
 
 OTHERS = Scope("api", "others")
 DAILY = parse_policy('[default]\nseal_after = "1h"\ntiers = [{ for = "24h", keep = "all" }]\nolder = "daily"\n')
-HOURS = 24 * 4
+HOURS = 54
 LAST_OF_A_DAY = 25  # the first hour of all begins at 22:13
 
 
@@ -111,14 +113,22 @@ def test_the_attempts_of_an_open_sync_bring_news_too(record: Record) -> None:
 # -- of attempts that went
 
 
-@pytest.fixture
-def thinned() -> Iterator[Record]:
-    """Four days in which each hour says the same in other bytes, with most syncs of the first of them dropped."""
-    with new_record() as record:
+@pytest.fixture(scope="module")
+def thinned_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days in which each hour says the same in other bytes, with most syncs of the first of them dropped."""
+    folder = tmp_path_factory.mktemp("thinned")
+    with Record.open(folder, write=True) as record:
         for number in range(HOURS):
             assert archive(record, number, (MODELS, b"%d" % number)) == number + 1
         record.compact(DAILY, lossy=True)
         assert verify(record, deep=True) == []
+    return folder
+
+
+@pytest.fixture
+def thinned(thinned_once: Path, tmp_path: Path) -> Iterator[Record]:
+    shutil.copytree(thinned_once, tmp_path, dirs_exist_ok=True)
+    with Record.open(tmp_path, write=True) as record:
         yield record
 
 
