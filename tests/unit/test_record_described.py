@@ -201,8 +201,8 @@ class Witness:
             "FROM news n JOIN answer a ON a.id = n.answer ORDER BY n.attempt"
         )
         return [
-            ("brought", *self._scopes[scope], page, attempt, hashed.hex(), *rest)
-            for scope, page, attempt, hashed, *rest in news
+            ("brought", *self._scopes[scope], page, attempt, hashed.hex(), size, status, self._text(headers))
+            for scope, page, attempt, hashed, size, status, headers in news
             if attempt not in there
         ]
 
