@@ -21,11 +21,21 @@ KEPT_BLOCKS: Final = 64  # decoded; reading a catalogue needs those of the syncs
 
 
 class Came(NamedTuple):
-    """The answer that an attempt brought, with the status and headers that came with it when it was new."""
+    """The answer that an attempt brought, with the status and headers that came with it when it was new.
+
+    The headers are `kept` as a text that the `forms` know.
+    """
 
     answer: int
     status: int | None
-    headers: Headers
+    kept: Stored
+    forms: Forms
+
+    @property
+    def headers(self) -> Headers:
+        """Most who look for an answer do not ask for them."""
+        text = self.forms.text(self.kept)
+        return {} if text is None else parse(text)
 
 
 class Block:
@@ -134,12 +144,7 @@ class Attempts:
             "ORDER BY attempt DESC LIMIT 1",
             (scope, page, attempt),
         ).fetchone()
-        return None if row is None else Came(row[0], row[1], self.headers(row[2]))
-
-    def headers(self, stored: Stored) -> Headers:
-        """The headers that a row of `news` has."""
-        text = self.forms.text(stored)
-        return {} if text is None else parse(text)
+        return None if row is None else Came(row[0], row[1], row[2], self.forms)
 
     def same_answer(self, scope: int, one: int, other: int) -> bool:
         """Whether two attempts for a scope brought the same as their first page."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from eventstore.answers import Answers, Stored, depth_of
-from eventstore.attempts import Attempts
+from eventstore.attempts import Attempts, Came
 from eventstore.errors import EventStoreError
 from eventstore.model import Request, to_ms
 from eventstore.packing import NOT_MODIFIED, Row, split_headers, text_of, to_the_second, values_of
@@ -132,6 +132,10 @@ class Intake:
                 "WHERE n.scope = ? AND n.page = ? ORDER BY n.attempt DESC LIMIT 1",
                 (scope, page),
             ).fetchone()
-            headers = {} if row is None else self._attempts.headers(row[3])
-            self._last[scope, page] = None if row is None else _Kept(Stored(row[0], depth_of(row[1])), row[2], headers)
+            if row is None:
+                self._last[scope, page] = None
+            else:
+                answer, depth, status, headers = row
+                came = Came(answer, status, headers, self._attempts.forms)
+                self._last[scope, page] = _Kept(Stored(answer, depth_of(depth)), status, came.headers)
         return self._last[scope, page]
