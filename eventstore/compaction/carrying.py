@@ -59,13 +59,20 @@ class Work:
         return None if row is None else (row[0], msgspec.json.decode(row[1], type=Point).plan)
 
     def idle(self, plan: Plan) -> bool:
-        """Whether a plan leaves everything as it is."""
-        if self._dropping.waiting(plan.archive_until):
-            return False
-        return not bookkeeping.droppable(self._db, self._generation, plan) and not any(
-            sealing.sealable(self._db, self._generation, category.id, planned.until)
-            or (planned.zones and any(Stretches(self._db, self._generation, category.id, planned, head=plan.head)))
-            for category, planned in self._planned(plan)
+        """Whether a plan leaves everything as it is; what tells soonest that it does not is asked first."""
+        categories = list(self._planned(plan))
+        return not (
+            any(
+                sealing.sealable(self._db, self._generation, category.id, planned.until)
+                for category, planned in categories
+            )
+            or self._dropping.waiting(plan.archive_until)
+            or any(
+                any(Stretches(self._db, self._generation, category.id, planned, head=plan.head))
+                for category, planned in categories
+                if planned.zones
+            )
+            or bookkeeping.droppable(self._db, self._generation, plan)
         )
 
     def begin(self, plan: Plan) -> int:

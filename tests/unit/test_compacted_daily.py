@@ -81,7 +81,7 @@ def test_a_day_costs_as_much_as_it_brought_however_much_lies_before_it(
 
 def test_what_is_left_is_cut_into_segments_again(record: Record) -> None:
     """Whatever grows at one end as a horizon moves on does not grow for good."""
-    for _ in days(record, 40):
+    for _ in days(record, 30):
         record.compact(parse_policy(THINNING.replace('"20d"', '"2000d"')), lossy=True)
         assert max(sizes(record), default=0) < 32 + 2 * PER_DAY
     assert len(sizes(record)) < 12
@@ -89,7 +89,7 @@ def test_what_is_left_is_cut_into_segments_again(record: Record) -> None:
 
 
 def test_where_nothing_is_to_be_thinned_nothing_is_folded(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
-    for _ in days(record, 24):
+    for _ in days(record, 16):
         record.compact(parse_policy(THINNING), lossy=True)
     folded = Folded(monkeypatch)
     assert folded.by(record, THINNING) == 0
@@ -97,17 +97,17 @@ def test_where_nothing_is_to_be_thinned_nothing_is_folded(record: Record, monkey
 
 def test_what_is_sealed_day_by_day_is_written_a_few_times_and_is_in_few_segments(record: Record) -> None:
     written = most = newest = 0
-    for number in range(150):
+    for number in range(100):
         lay_documents(record, 24 * number, {"a": {"n": number}})
         record.compact(parse_policy(SEALING))
         query = "SELECT coalesce(sum(events), 0), coalesce(max(id), 0) FROM segment_1 WHERE id > ?"
         events, last = record._db.execute(query, (newest,)).fetchone()
         written, newest = written + events, max(newest, last)
         most = max(most, len(sizes(record)))
-    assert sum(sizes(record)) == 149
-    assert written < 149 * math.log2(64)
-    assert most <= 149 // 64 + math.log2(64)
-    assert [event.observed_at for event in record.log.events()] == [hour(24 * number) for number in range(150)]
+    assert sum(sizes(record)) == 99
+    assert written < 99 * math.log2(64)
+    assert most <= 99 // 64 + math.log2(64)
+    assert [event.observed_at for event in record.log.events()] == [hour(24 * number) for number in range(100)]
     assert verify(record, deep=True) == []
 
 
