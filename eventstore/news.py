@@ -7,6 +7,7 @@ Nothing else tells any more which attempts they were, so each receipt commits to
 from __future__ import annotations
 
 import bisect
+import itertools
 import operator
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -42,9 +43,9 @@ WHERE n.attempt = ? AND n.scope = ? AND n.page = ?
 _first = operator.itemgetter(0)
 
 
-def news(db: sqlite3.Connection) -> list[News]:
+def news(db: sqlite3.Connection) -> Iterator[News]:
     """All of it, by attempt."""
-    return [News(*row) for row in db.execute(_NEWS)]
+    yield from itertools.starmap(News, db.execute(_NEWS))
 
 
 def brought_by_dropped(db: sqlite3.Connection) -> Brought | None:

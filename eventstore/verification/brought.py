@@ -31,15 +31,17 @@ _first = operator.itemgetter(0)
 
 
 class Unclaimed:
-    """News of which the attempt has not been met that brought it."""
+    """News of which the attempt has not been met that brought it, read as far as attempts have been met."""
 
     def __init__(self, db: sqlite3.Connection, attempts: Attempts) -> None:
         self._db = db
         self._attempts = attempts
+        self._forms = Forms(db)
+        self._coming = news(db)
+        self._ahead = next(self._coming, None)
         self._left: dict[int, list[News]] = defaultdict(list)  # by attempt
-        self._all = news(db)
-        for each in self._all:
-            self._left[each.attempt].append(each)
+        self._came: dict[tuple[int, int], tuple[int, int | None]] = {}  # for each page of a scope
+        self._odd: list[tuple[News, str]] = []  # as no writer writes them
         self._wrong: list[News] = []
         self._damaged: set[int] = set()
         self._last = 0
@@ -54,15 +56,32 @@ class Unclaimed:
         self._damaged.add(sync)
 
     def _meet(self, attempt: int, scope: int, page: int, *, answered: bool) -> None:
+        self._read(attempt)
         self._last = max(self._last, attempt)
         for each in self._left.pop(attempt, ()):
             if not answered or (each.scope, each.page) != (scope, page):
                 self._wrong.append(each)
 
+    def _read(self, until: int | None) -> None:
+        """Read on to what an attempt brought, or to the end."""
+        while self._ahead is not None and (until is None or self._ahead.attempt <= until):
+            each = self._ahead
+            self._left[each.attempt].append(each)
+            page = each.scope, each.page
+            if self._came.get(page) == (each.answer, each.status):
+                what = f"of attempt {each.attempt} is the one before it for page {each.page} of scope {each.scope}"
+                self._odd.append((each, f"the answer {what}, and no news"))
+            self._came[page] = each.answer, each.status
+            if not _canonical(self._forms, each.headers):
+                what = f"the headers that came with the answer of attempt {each.attempt} are not as they were written"
+                self._odd.append((each, what))
+            self._ahead = next(self._coming, None)
+
     def check(self) -> Iterator[Finding]:
         """Check all news, once all closed syncs were met."""
         for attempt, scope, page, answered in self._db.execute(_OPEN).fetchall():
             self._meet(attempt, scope, page, answered=bool(answered))
+        self._read(None)
         syncs = self._db.execute(_SYNCS).fetchall()
         left = [each for rows in self._left.values() for each in rows if _within(syncs, each) not in self._damaged]
         went = self._db.execute("SELECT EXISTS (SELECT 1 FROM skipped)").fetchone()[0]
@@ -70,23 +89,11 @@ class Unclaimed:
         for each in sorted({*self._wrong, *left} - set(gone)):
             what = f"attempt {each.attempt} did not bring an answer for page {each.page} of scope {each.scope}"
             yield Finding("news", self._reader(syncs, each), f"{what}, as it is said to")
-        yield from self._rows(syncs)
+        for each, what in self._odd:
+            yield Finding("news", self._reader(syncs, each), what)
         said = self._said()
         if said is not None and not self._damaged:
             yield from self._went(syncs, gone, said)
-
-    def _rows(self, syncs: Sequence[tuple[int, int]]) -> Iterator[Finding]:
-        before: dict[tuple[int, int], tuple[int, int | None]] = {}
-        forms = Forms(self._db)
-        for each in self._all:
-            came = each.answer, each.status
-            if before.get((each.scope, each.page)) == came:
-                what = f"of attempt {each.attempt} is the one before it for page {each.page} of scope {each.scope}"
-                yield Finding("news", self._reader(syncs, each), f"the answer {what}, and no news")
-            before[each.scope, each.page] = came
-            if not _canonical(forms, each.headers):
-                what = f"the headers that came with the answer of attempt {each.attempt} are not as they were written"
-                yield Finding("news", self._reader(syncs, each), what)
 
     def _said(self) -> Brought | None:
         """What the last receipt says of attempts that went, None where one of before it was said, or one is due."""
