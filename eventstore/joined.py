@@ -30,10 +30,6 @@ class Joining:
         self.size = 0
         """What the new chunks take, in bytes."""
 
-    def __len__(self) -> int:
-        """How many bodies it joins so far."""
-        return len(self._runs)
-
     def add(self, body: bytes) -> None:
         """Take one more body."""
         chunks, known = _chunks(body), len(self._fresh)

@@ -84,7 +84,7 @@ class Packing:
         self._db = db
         self._transaction = transaction
         self._answers = Answers(db)
-        self._depths: dict[int, int] = {}  # of what is packed and not yet written
+        self._depths: dict[int, int] = {}  # of what is packed, written or not
 
     def waiting(self, until: int) -> list[Waiting]:
         """The answers that syncs over by then (milliseconds) brought."""
@@ -127,7 +127,7 @@ class Packing:
             if hashlib.sha256(came).hexdigest() != self._answers.known(each.answer)[0]:
                 raise Damaged(f"answer {each.answer} does not come back from what it was packed into")
         packed = _Packed([each.answer for each in page.answers], page.base, body)
-        self._depths.update(dict.fromkeys(packed.answers, self._depth(packed)))
+        self._note_depth(packed)
         return packed
 
     def _base(self, first: Waiting) -> int | None:
@@ -140,32 +140,31 @@ class Packing:
         far = self._depths.get(number, depth_of(depth)) + PACK_ANSWERS >= PACKED_CHAIN
         return None if far or not near(size, first.size) else int(number)
 
-    def _depth(self, packed: _Packed) -> int:
-        """How many answers are between those of a pack and a full copy."""
-        if packed.base is None:
-            return len(packed.answers) - 1
-        base = self._depths.get(packed.base)
+    def _note_depth(self, packed: _Packed) -> int:
+        """How many answers are between those of a pack and a full copy: for good once its base is written."""
+        base = -1 if packed.base is None else self._depths.get(packed.base)
         if base is None:
             stored = self._db.execute("SELECT depth FROM answer WHERE id = ?", (packed.base,)).fetchone()
             base = depth_of(stored[0])
-        return base + len(packed.answers)
+        depth = base + len(packed.answers)
+        self._depths.update(dict.fromkeys(packed.answers, depth))
+        return depth
 
     def _write(self, done: Sequence[_Packed]) -> None:
         """Let packs take the place of what was: all of that goes first, or pages would stay half empty."""
         rows = []
-        depths = {each.answers[0]: self._depth(each) for each in done}
         for each in done:
-            first, *_ = each.answers
+            first, depth = each.answers[0], self._note_depth(each)
             for place, number in enumerate(each.answers):
                 kept = self._db.execute("SELECT hash, size FROM answer WHERE id = ?", (number,)).fetchone()
                 leads = (each.base, each.body) if number == first else (None, b"")
                 pack_of = (None, None) if len(each.answers) == 1 else (first, place)
-                rows.append((number, *kept, leads[0], packed_depth(depths[first]), *pack_of, leads[1]))
+                rows.append((number, *kept, leads[0], packed_depth(depth), *pack_of, leads[1]))
         self._db.executemany("DELETE FROM answer WHERE id = ?", [row[:1] for row in rows])
         self._db.executemany(_INSERT, sorted(rows))
         for each in done:
             for number in each.answers:
-                leaning = self._db.execute(_LEANING, (depths[each.answers[0]] + 1, number)).fetchall()
+                leaning = self._db.execute(_LEANING, (self._depths[number] + 1, number)).fetchall()
                 self._db.executemany("UPDATE answer SET depth = ? WHERE id = ?", leaning)
 
 
