@@ -79,6 +79,20 @@ def test_a_pack_takes_a_fraction_of_what_its_answers_took_alone(
     assert record.sizes().answers < before / 1.5
 
 
+def test_an_answer_that_is_very_large_is_packed_by_itself(record: Record, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its chunks would take several times as much memory."""
+    monkeypatch.setattr(packing, "LARGEST", 1000)
+    sizes = [900, 950, 901, 600, 2000, 2001, 2002]  # the last is not old enough to be packed
+    for number, size in enumerate(sizes):
+        bring(record, number, {ONE: text(number, size // 2)})
+    monkeypatch.setattr(packing, "PACK_ANSWERS", 64)
+    assert record.compact(SEALING).answers == len(sizes) - 1
+    assert packs(record) == {1: [1, 2, 3, 4]}
+    bases = dict(record._db.execute("SELECT id, base FROM answer").fetchall())
+    assert (bases[5], bases[6]) == (4, 5)
+    assert verify(record, deep=True) == []
+
+
 @few
 @given(
     st.lists(
