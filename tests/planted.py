@@ -726,6 +726,21 @@ BUGS: Final = (
         ("tests/unit/test_packs.py",),
     ),
     Bug(
+        "a chunk that is new taken for no one's, in joined answers",
+        (Change("eventstore/joined.py", "            at += copied + fresh", "            at += copied"),),
+        ("tests/unit/test_joined.py",),
+    ),
+    Bug(
+        "zeros before a number lost, in the form of a text",
+        (Change("eventstore/forms.py", 'values.append(int(f"1{word}"))', 'values.append(int(f"1{int(word)}"))'),),
+        ("tests/unit/test_forms.py",),
+    ),
+    Bug(
+        "what was thinned left without its root",
+        (Change("eventstore/compaction/carrying.py", '            roots.store(self._db, "id = ?", entry)\n', ""),),
+        ("tests/unit/test_roots.py",),
+    ),
+    Bug(
         "an iteration that sees what compaction makes meanwhile",
         (
             Change(
