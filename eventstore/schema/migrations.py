@@ -8,10 +8,11 @@ from typing import Final
 
 from sqlite_utils import Database, Migrations
 
-from eventstore import forms, schema, versions
+from eventstore import forms, schema
 from eventstore.answers import Answers
 from eventstore.compression import LEVEL_SEALED, pack, unpack
 from eventstore.joined import Joining
+from eventstore.schema import versions
 
 record = Migrations("record")
 

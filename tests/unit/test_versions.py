@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventstore.errors import Damaged
-from eventstore.versions import packed, unpacked
+from eventstore.schema.versions import packed, unpacked
 
 COMMIT = "git 30631146d5eb55718c87142175f09f789d1223e5:data/output.json"
 HEX = st.text("0123456789abcdef", max_size=600)
