@@ -24,7 +24,7 @@ from eventstore.retention import shipped
 PICTURE: Final = ROOT / "docs" / "growth.svg"
 PLAIN: Final = 60  # days that are also played without compaction
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
-MODELS: Final = 20  # and about five endpoints of each
+MODELS: Final = 20  # and about sixty endpoints, fifty of them at a time
 POINTS: Final = 120  # of a curve
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
