@@ -34,7 +34,7 @@ class News(NamedTuple):
 
 
 _NEWS: Final = "SELECT attempt, scope, page, answer, status, headers FROM news ORDER BY attempt, scope, page"
-_SYNCS: Final = "SELECT first, id FROM sync WHERE first IS NOT NULL ORDER BY first"
+SYNCS: Final = "SELECT first, id FROM sync WHERE first IS NOT NULL ORDER BY first"
 _LINE: Final = """
 SELECT 'brought', s.source, s.resource, s.params, n.page, n.attempt, lower(hex(a.hash)), a.size, n.status, n.headers
 FROM news n LEFT JOIN scope s ON s.id = n.scope LEFT JOIN answer a ON a.id = n.answer
@@ -66,7 +66,7 @@ def brought_lines(db: sqlite3.Connection, gone: Iterable[News]) -> Iterator[chai
 
 def _gone(db: sqlite3.Connection) -> Iterator[News]:
     attempts = Attempts(db)
-    syncs = db.execute(_SYNCS).fetchall()
+    syncs = db.execute(SYNCS).fetchall()
     for each in news(db):
         place = bisect.bisect_right(syncs, each.attempt, key=_first) - 1
         if place < 0 or each.attempt >= syncs[place][0] + len(attempts.block(syncs[place][1]).rows):

@@ -16,14 +16,13 @@ from eventstore.canonical import parse
 from eventstore.compacted import Brought, Report
 from eventstore.errors import Damaged, Unreadable
 from eventstore.forms import Forms, Stored
-from eventstore.news import News, brought_lines, news
+from eventstore.news import SYNCS, News, brought_lines, news
 from eventstore.packing import text_of
 from eventstore.verification.finding import Finding, digest_or_none
 
 _OPEN: Final = """
 SELECT id, scope, row_number() OVER (PARTITION BY sync, scope ORDER BY id) - 1, answered FROM attempt
 """
-_SYNCS: Final = "SELECT first, id FROM sync WHERE first IS NOT NULL ORDER BY first"
 _NEXT: Final = "SELECT coalesce(min(attempt), 1 << 62) FROM news WHERE attempt > ? AND scope = ? AND page = ?"
 _GOES_ON: Final = "SELECT EXISTS (SELECT 1 FROM compaction WHERE receipt IS NULL)"
 _RECEIPT: Final = "SELECT report FROM compaction WHERE receipt IS NOT NULL ORDER BY receipt DESC LIMIT 1"
@@ -36,7 +35,6 @@ class Unclaimed:
     def __init__(self, db: sqlite3.Connection, attempts: Attempts) -> None:
         self._db = db
         self._attempts = attempts
-        self._forms = Forms(db)
         self._coming = news(db)
         self._ahead = next(self._coming, None)
         self._left: dict[int, list[News]] = defaultdict(list)  # by attempt
@@ -72,7 +70,7 @@ class Unclaimed:
                 what = f"of attempt {each.attempt} is the one before it for page {each.page} of scope {each.scope}"
                 self._odd.append((each, f"the answer {what}, and no news"))
             self._came[page] = each.answer, each.status
-            if not _canonical(self._forms, each.headers):
+            if not _canonical(self._attempts.forms, each.headers):
                 what = f"the headers that came with the answer of attempt {each.attempt} are not as they were written"
                 self._odd.append((each, what))
             self._ahead = next(self._coming, None)
@@ -82,7 +80,7 @@ class Unclaimed:
         for attempt, scope, page, answered in self._db.execute(_OPEN).fetchall():
             self._meet(attempt, scope, page, answered=bool(answered))
         self._read(None)
-        syncs = self._db.execute(_SYNCS).fetchall()
+        syncs = self._db.execute(SYNCS).fetchall()
         left = [each for rows in self._left.values() for each in rows if _within(syncs, each) not in self._damaged]
         went = self._db.execute("SELECT EXISTS (SELECT 1 FROM skipped)").fetchone()[0]
         gone = [each for each in left if went and 0 < each.attempt < self._last]
