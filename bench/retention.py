@@ -28,7 +28,7 @@ MODELS: Final = 20  # and about sixty endpoints, fifty of them at a time
 POINTS: Final = 120  # of a curve
 HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
-WEEK: Final = 7  # days; each day is what `orlog run` does, and comes to the same, seven times as long
+WEEK: Final = 7  # days; `orlog run` compacts each day, which would take longer here
 WIDTH, HEIGHT, LEFT, BOTTOM = 720, 320, 60, 40  # pixels
 LINE: Final = 14
 MB: Final = 1e6
